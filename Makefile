@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
-.PHONY: setup demo test thorough peers check fuzz mutants truth faults bench bench-relay bench-failover bench-bulk lock clean
+.PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk lock clean
 
 setup: .venv/ready
 
@@ -52,6 +52,10 @@ truth: setup
 # Breaks things and counts what is lost; ARGS="--help" names the scenarios. "--namespaces" wants root and `make peers`
 faults: setup
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# What `postroad tls` says of a lab of domains, beside a real Postfix: wants root and `make peers`
+second-opinion: setup
+	$(BIN)/python -m tests.interop.second_opinion $(ARGS)
 
 bench: setup
 	$(BIN)/python bench/startup.py

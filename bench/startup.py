@@ -38,6 +38,12 @@ def cases(folder):
     )
 
 
+def prepare(folder):
+    """The settings and the spool that the starts find there."""
+    Path(folder, "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
+    subprocess.run([sys.executable, "-c", MAKE_SPOOL, f"{folder}/spool"], check=True)
+
+
 def large_cases(folder):
     """The same of commands that work for a second or two."""
     simulate = ["-m", "postroad", "simulate"]
@@ -76,8 +82,7 @@ def main():
     parser.add_argument("--json", type=Path, help="write the medians there, too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
-        subprocess.run([sys.executable, "-c", MAKE_SPOOL, f"{folder}/spool"], check=True)
+        prepare(folder)
         rows = [(name, cpu_ms(words), target) for name, words, target in cases(folder)]
         rows += [(name, cpu_ms(words, RUNS_OF_LARGE), target) for name, words, target in large_cases(folder)]
     bare = rows[0][1]

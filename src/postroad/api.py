@@ -18,7 +18,7 @@ from postroad.words.trace import Listener, nobody
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from postroad.build import Routed, Sent, Subject
+    from postroad.build import RecordTerms, Routed, Sent, Subject
     from postroad.dns import Resolver
     from postroad.models import Sender
     from postroad.planning import Advice, Comparison, Conditions, Records
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_SEED = 2**64
+_PORT = count(65_535, needed=True)
 
 
 def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
@@ -141,7 +142,8 @@ class SimulateOptions:
     (`postroad.senders()` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
     `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
     `sts_policy` is a file with the MTA-STS policy of the domain; with `published` it is asked for the one it has, and
-    for TLSA records. With `allow_loopback` a loopback address counts as any other, as on the command line.
+    for TLSA records; `authorities` is a PEM file of those to trust with that, and another `https_port` than 443 is for
+    tests. With `allow_loopback` a loopback address counts as any other, as on the command line.
     """
 
     zones: Sequence[str | Path] = ()
@@ -153,11 +155,14 @@ class SimulateOptions:
     allow_loopback: bool = False
     sts_policy: str | Path | None = None
     published: bool = False
+    authorities: str | Path | None = None
+    https_port: int = 443
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
-        _check_kinds(self, mix=(str,), senders_file=(str, Path), sts_policy=(str, Path))
+        _check_kinds(self, mix=(str,), senders_file=(str, Path), sts_policy=(str, Path), authorities=(str, Path))
         _check_needed(self, dns_order=(str,), allow_loopback=(bool,), published=(bool,))
+        check_bounds(self, {"https_port": _PORT})
 
 
 def simulate(
@@ -283,7 +288,7 @@ def advise(
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
-    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
+    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, _terms(chosen)))
     records = Records.of(evidence.snapshot)
     asked = ((Allowed.BACKUPS, use_backups), (Allowed.SPLIT, split))
     allowed = frozenset(each for each, is_allowed in asked if is_allowed)
@@ -351,16 +356,14 @@ def _records(what: str | Path, chosen: SimulateOptions) -> Records:
     from postroad.build import records_of
 
     subject = _subject(what, chosen.zones)
-    policy = Path(chosen.sts_policy) if chosen.sts_policy else None
-    return _run(
-        lambda: records_of(
-            subject,
-            chosen.resolvers,
-            allow_loopback=chosen.allow_loopback,
-            sts_policy=policy,
-            published=chosen.published,
-        )
-    )
+    return _run(lambda: records_of(subject, chosen.resolvers, _terms(chosen)))
+
+
+def _terms(chosen: SimulateOptions) -> RecordTerms:
+    from postroad.build import RecordTerms
+
+    policy, authorities = (Path(each) if each else None for each in (chosen.sts_policy, chosen.authorities))
+    return RecordTerms(chosen.allow_loopback, policy, chosen.published, authorities, chosen.https_port)
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
@@ -407,7 +410,7 @@ class SendOptions:
             raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
         if self.require_tls and self.tls == "off":
             raise InputError('require_tls=True and tls="off" exclude each other: leave one out')
-        check_bounds(self, dict.fromkeys(("port", "https_port"), count(65_535, needed=True)))
+        check_bounds(self, dict.fromkeys(("port", "https_port"), _PORT))
 
 
 async def send(
@@ -457,7 +460,9 @@ async def send(
         ),
         chosen.listener,
         override_of=lambda _route: override,
-        policies=build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
+        policies=build.process_policies(
+            resolver, chosen.resolvers, authorities, port=chosen.https_port, allow_loopback=in_lab
+        ),
     )
     built = build.build_message(message, sender, recipients, require_tls=chosen.require_tls)
     if chosen.dkim_key is not None:

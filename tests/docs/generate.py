@@ -11,6 +11,7 @@ import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
 from typer.main import get_command
 
 from postroad.cli.root import app
@@ -43,7 +44,7 @@ def run(arguments):
         env={**kept, "NO_COLOR": "1", "COLUMNS": "100", "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from itertools import product
 from pathlib import Path
 
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, recipients
@@ -21,8 +22,12 @@ from postroad.smtp.states import (
 )
 from postroad.spool import Settlement, State
 from postroad.spool.memory import MemorySpool
+from postroad.tls import TABLE, Known, Override, TlsMode
+from postroad.words.facts import Found, NoData, Temporary, Tlsa
 from postroad.words.names import parse_address
+from postroad.words.policies import DaneFacts, StsPolicy
 from postroad.words.reply import Reply
+from postroad.words.tls import Authority, Demand, Proof, TlsLevel
 
 PAGE = Path(__file__).parents[2] / "docs" / "design" / "states.md"
 GONE = "[*]"
@@ -35,7 +40,7 @@ change a state has no arrow.
 
 def states_page():
     """The whole text of states.md."""
-    return f"{HEAD}\n{_client()}\n{_server()}\n{_parcel()}\n{_health()}"
+    return f"{HEAD}\n{_client()}\n{_server()}\n{_parcel()}\n{_health()}\n{_demands()}"
 
 
 def diagram(edges):
@@ -263,6 +268,93 @@ An address that did not accept a connection, or did not greet, is not used for a
 each further failure, up to 15 minutes); then one probe decides. `Health` in `src/postroad/pace/health.py`.
 
 {drawn}"""
+
+
+# --- TLS: demand and proof
+
+NAME = "mx.example.org"
+RECORDS = [Tlsa(usage, 1, 1, bytes(32)) for usage in (3, 2, 0)]
+DANE = [
+    DaneFacts(),
+    DaneFacts(base=NAME, tlsa=NoData(60, authentic=True)),
+    DaneFacts(base=NAME, tlsa=Temporary("no answer")),
+    *(DaneFacts(base=NAME, tlsa=Found((record,), authentic=True)) for record in RECORDS),
+]
+STS = [None, *(StsPolicy(mode, (mx,)) for mode in ("enforce", "testing", "none") for mx in (NAME, "other.example.org"))]
+WORDS = {
+    Authority.NONE: "nobody",
+    Authority.ROUTE: "our route",
+    Authority.DANE: "DANE",
+    Authority.MTA_STS: "MTA-STS",
+    Authority.MESSAGE: "the sender",
+}
+
+
+def demands():
+    """For each row of the table all that it demands, over all that can be known of an exchanger."""
+    found = {row.when: {} for row in TABLE}
+    for mode, dane, sts in product(TlsMode, DANE, STS):
+        known = Known(NAME, Override(mode), dane, sts)
+        row = next(row for row in TABLE if row.applies(known))
+        demand = row.demand(known)
+        found[row.when][_in_words(demand), WORDS[demand.by]] = None
+    return found
+
+
+def _in_words(demand):
+    if demand.missed:
+        return "it is passed over"
+    if not demand.uses_tls:
+        return "in the clear"
+    if demand.tlsa:
+        return "proven by a TLSA record"
+    if demand.level is TlsLevel.PROVEN:
+        return "proven by a certificate for its name"
+    if demand.level is TlsLevel.ENCRYPTED:
+        return "encrypted"
+    return "anything; what it misses is reported" if demand.watched else "anything; encrypted where that is offered"
+
+
+def _demands():
+    rows = "\n".join(
+        f"| {number} | {when} | {' or '.join(what for what, _ in told)} | {', '.join({by: 0 for _, by in told})} |"
+        for number, (when, told) in enumerate(demands().items(), 1)
+    )
+    asked = {
+        "anything": Demand(),
+        "encrypted": Demand(TlsLevel.ENCRYPTED),
+        "proven": Demand(TlsLevel.PROVEN, names=(NAME,)),
+        "it is passed over": TABLE[4].demand(Known(NAME)),
+    }
+    shown = {
+        "nothing: no STARTTLS": Proof(),
+        "a key, of whoever it is": Proof(TlsLevel.ENCRYPTED),
+        "that it is another host": Proof(TlsLevel.PROVEN, terms=(("other.example.org",), ())),
+        "what is asked": Proof(TlsLevel.PROVEN, terms=((NAME,), ())),
+    }
+    judged = "\n".join(
+        f"| {what} | "
+        + " | ".join("mail goes" if proof.meets(demand) else "refused" for proof in shown.values())
+        + " |"
+        for what, demand in asked.items()
+    )
+    return f"""## What a connection to an exchanger has to be, and what it was shown to be
+
+Of the rows of `TABLE` in `src/postroad/tls/deciding.py` the first that applies decides; the third column is what it
+demands of a connection. The sender of a message may change that for it alone (`tls/wishes.py`).
+
+| | when | demand | whose |
+| --- | --- | --- | --- |
+{rows}
+
+The proof is judged after the handshake, before anything else is said (`Proof.meets`). Refused, it is a try like any
+other: the walk goes on, and if nothing is left the mail waits. Where anything goes, a handshake that fails is
+followed by one more contact in the clear.
+
+| demand \\ shown | {" | ".join(shown)} |
+| --- | {" | ".join("---" for _ in shown)} |
+{judged}
+"""
 
 
 if __name__ == "__main__":

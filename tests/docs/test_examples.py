@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.generate import commands
+from tests.support.patience import PATIENCE_S
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -67,7 +68,7 @@ def test_example_units_are_well_formed(tmp_path):
         (tmp_path / name).write_text((EXAMPLES / name).read_text().replace("/usr/bin/postroad", sys.executable))
     units = [tmp_path / "postroad.service", tmp_path / "postroad.socket"]
     done = subprocess.run(
-        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=60
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert (0, "") == (done.returncode, done.stderr)
 

@@ -5,6 +5,7 @@ from tests.docs.states_page import (
     GONE,
     PAGE,
     client_edges,
+    demands,
     health_edges,
     parcel_edges,
     server_edges,
@@ -32,3 +33,8 @@ def test_the_page_is_what_the_code_does():
 def test_every_state_is_entered(edges, states):
     """A state that nothing leads to would be dead code."""
     assert states == {after for before, after in edges() if before != after} - {GONE}
+
+
+def test_every_row_of_the_demands_decides_something():
+    """One that no other row leaves anything to would be dead code."""
+    assert [] == [when for when, told in demands().items() if not told]

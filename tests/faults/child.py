@@ -1,7 +1,8 @@
 """`postroad relay` that ends with whoever began it, with a clock that a file sets, and another first penalty of a host.
 
 The file has one double, the seconds by which the clock of this process is ahead; without one it is the machine's. With
-a penalty, in seconds, hosts are left alone for so long at first: nothing else is different from the relay.
+a penalty, in seconds, hosts are left alone for so long at first. With a port, MTA-STS policies are looked for there,
+and the authority of the lab is the only one. Nothing else is different from the relay.
 """
 
 import ctypes
@@ -12,6 +13,7 @@ import struct
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -21,7 +23,7 @@ _real = time.time
 time.time = lambda: _real() + (struct.unpack("d", _clock[0])[0] if _clock else 0.0)  # before anybody keeps it
 
 
-def main(parent, nice, clock, penalty, arguments):
+def main(parent, nice, clock, penalty, https, arguments):
     """Bend the clock, then be the relay."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it was to be told
@@ -36,8 +38,18 @@ def main(parent, nice, clock, penalty, arguments):
     made = service.relay_settings
     if penalty:
         service.relay_settings = lambda config: _forgiving(made(config), float(penalty))
+    if https:
+        _look_in_lab(int(https))
     sys.argv = ["postroad", *arguments]
     postroad()
+
+
+def _look_in_lab(port):
+    from postroad.lab import authority_file
+    from postroad.relay import delivery
+
+    os.environ["SSL_CERT_FILE"] = str(authority_file())
+    delivery.policy_fetch = partial(delivery.policy_fetch, port=port)
 
 
 def _forgiving(settings, penalty_s):
@@ -46,4 +58,4 @@ def _forgiving(settings, penalty_s):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5], sys.argv[6:])

@@ -35,9 +35,14 @@ class Log(StrEnum):
 
 
 class RelayProcess:
-    """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers."""
+    """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers.
 
-    def __init__(self, folder, place, *, how=(), penalty_s=None, workers=1, log_to=Log.FILE):
+    `https_port`: where it looks for MTA-STS policies, of hosts for which the authority of the lab vouches.
+    """
+
+    def __init__(  # noqa: PLR0913  # each has a default and is written by name
+        self, folder, place, *, how=(), penalty_s=None, workers=1, log_to=Log.FILE, https_port=0
+    ):
         self.place = place
         self.how = how  # what stands before its command, to be run elsewhere; or FORKED
         self.starts = 0
@@ -45,6 +50,7 @@ class RelayProcess:
         self._settings = folder / "relay.toml"
         self._clock = folder / "clock"
         self._penalty = "" if penalty_s is None else str(penalty_s)
+        self._https = str(https_port or "")
         self._process = None
         self._workers = workers
         self._log_to = log_to
@@ -70,7 +76,7 @@ class RelayProcess:
     def spawn(self):
         """Start it; it is not ready yet."""
         words = ["relay", "--config", str(self._settings)] + ["--workers", str(self._workers)] * (self._workers > 1)
-        arguments = (self.nice, str(self._clock) if self._clock.exists() else "", self._penalty, words)
+        arguments = (self.nice, str(self._clock) if self._clock.exists() else "", self._penalty, self._https, words)
         if self.how is FORKED:
             self._process = Forked(arguments, self._open_log(), self.limits)
         else:
@@ -128,8 +134,8 @@ class RelayProcess:
             os.close(end)
         self._unread.clear()
 
-    def _run(self, nice, clock, penalty, words):
-        child = ["tests.faults.child", str(os.getpid()), str(nice), clock, penalty]
+    def _run(self, nice, clock, penalty, https, words):
+        child = ["tests.faults.child", str(os.getpid()), str(nice), clock, penalty, https]
         command = [*self.how, sys.executable, "-m", *child, *words]
         with self._open_log().open("ab", buffering=0) as log:
             process = subprocess.Popen(
@@ -201,12 +207,24 @@ def _state(pid):
 
 
 def write_settings(path, settings):
-    """Write a settings file: tables of tables' values, all of which look the same in JSON."""
+    """Write a settings file: values, tables of them, and lists of such tables."""
     lines = []
     for name, table in settings.items():
-        if isinstance(table, dict):
-            header = f"[[{name}]]" if name == "listen" else f"[{name}]"
-            lines += [header, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+        if name == "listen":
+            lines += ["[[listen]]", *_values(table)]
+        elif isinstance(table, dict):
+            lines += [f"[{name}]", *_values(table)]
+        elif isinstance(table, list):
+            lines += [line for each in table for line in (f"[[{name}]]", *_values(each))]
         else:
             lines.insert(0, f"{name} = {json.dumps(table)}")
     path.write_text("\n".join(lines) + "\n")
+
+
+def _values(table):
+    return [f"{key} = {_inline(value)}" for key, value in table.items()]
+
+
+def _inline(value):
+    """A value, which looks as in JSON, or a table in braces."""
+    return f"{{ {', '.join(_values(value))} }}" if isinstance(value, dict) else json.dumps(value)

@@ -1,6 +1,19 @@
 """All scenarios by name."""
 
-from tests.faults import clocks, crashes, crowds, disks, fair, instep, logs, outages, replies, resting
+from tests.faults import (
+    clocks,
+    crashes,
+    crowds,
+    disks,
+    fair,
+    instep,
+    logs,
+    outages,
+    protected,
+    replies,
+    rerouted,
+    resting,
+)
 from tests.faults.books import Figures
 
 ALL = {
@@ -11,6 +24,8 @@ ALL = {
     "dns": outages.dns,
     "hosts": outages.hosts,
     "dying": outages.dying,
+    "policies": protected.policies,
+    "reroute": rerouted.reroute,
     "limit": replies.limit,
     "step": replies.step,
     "log-closed": logs.closed,

@@ -1,6 +1,8 @@
 """Exchangers that take mail, put it off, or die in the middle of it."""
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from enum import StrEnum
 from ipaddress import ip_address
 
@@ -17,12 +19,14 @@ from postroad.smtp import (
     Server,
     ServerConfig,
     ServerState,
+    StartTls,
     format_reply,
 )
 from postroad.words.reply import Reply
 
 TAKEN = Reply(250, ("2.0.0 taken",))
 LATER = Reply(451, ("4.3.0 not now",))
+NEVER = Reply(550, ("5.7.1 not from you",))
 EARLY = Reply(250, ("2.0.0 one reply too many",))
 ODD = Reply(354, ("go ahead, out of place",))
 ROOM = 5  # recipients that a sink with a limit takes in one transaction
@@ -41,6 +45,8 @@ class Mood(StrEnum):
     AFTER_DOT = "drop after the dot, taken"
     MANY_452 = "452 to the sixth recipient"
     MANY_552 = "552 to the sixth recipient"
+    NO_RCPT = "550 at RCPT"
+    NO_DOT = "550 after the dot"
     EARLY_AT_EHLO = "a reply too many to EHLO"
     EARLY_AT_RCPT = "a reply too many to RCPT, and nothing taken"
     ODD_AT_DOT = "354 after the dot, not taken"
@@ -50,7 +56,7 @@ _TOO_MANY = {
     Mood.MANY_452: Reply(452, ("4.5.3 too many recipients",)),
     Mood.MANY_552: Reply(552, ("too many recipients",)),  # RFC 5321 section 4.5.3.1.10: to be taken as 452
 }
-_ENDS = {Mood.DEFER: LATER, Mood.EARLY_AT_RCPT: LATER, Mood.ODD_AT_DOT: ODD}
+_ENDS = {Mood.DEFER: LATER, Mood.EARLY_AT_RCPT: LATER, Mood.ODD_AT_DOT: ODD, Mood.NO_DOT: NEVER}
 
 
 class DiedError(Exception):
@@ -58,12 +64,19 @@ class DiedError(Exception):
 
 
 class Sink:
-    """One exchanger. Each transaction has one of `moods`, drawn; it answers the final dot up to `pause_s` late."""
+    """One exchanger. Each transaction has one of `moods`, drawn; it answers the final dot up to `pause_s` late.
+
+    Each session shows one of `shows`, drawn: TLS contexts by what they are called, None where STARTTLS is not offered.
+    `witnessed` counts what was taken: in which domain, and what the session had shown, None in the clear.
+    """
 
     def __init__(self, address, ledger, rng):
         self.address = ip_address(address)
         self.moods = (Mood.TAKE,)
         self.config = CONFIG
+        self.shows = {"": None}
+        self.witnessed = Counter()
+        self.refused = 0  # recipients, for good
         self.pause_s = 0.0
         self._may_answer = asyncio.Event()  # the final dot
         self._may_answer.set()
@@ -135,7 +148,9 @@ class _Session:
     def __init__(self, sink, stream):
         self._sink = sink
         self._stream = stream
-        self._server = Server(sink.config)
+        self._shown = sink.rng.choice(list(sink.shows))
+        self._tls = sink.shows[self._shown]
+        self._server = Server(replace(sink.config, starttls=True) if self._tls else sink.config)
         self._pieces = []
         self._mood = Mood.TAKE
         self._is_out_of_step = False
@@ -157,6 +172,10 @@ class _Session:
             self._pieces.append(event.data)
             if isinstance(event, BodyComplete):
                 await self._complete()
+        elif isinstance(event, StartTls):
+            self._stream.write(self._server.agree())
+            await self._stream.start_tls(self._tls, None)
+            self._server.tls_started()
         else:
             self._mood = self._sink.rng.choice(self._sink.moods) if isinstance(event, Rcpt) else self._mood
             self._die_if(Mood.AT_RCPT, when=isinstance(event, Rcpt))
@@ -165,6 +184,9 @@ class _Session:
     def _command(self, command):
         is_full = isinstance(command, Rcpt) and len(self._server.transaction.recipients) >= ROOM
         refusal = _TOO_MANY.get(self._mood) if is_full else None
+        if isinstance(command, Rcpt) and self._mood is Mood.NO_RCPT:
+            refusal = NEVER
+        self._sink.refused += refusal is NEVER
         said = self._server.reply(refusal) if refusal else self._server.agree()
         # in one write with the reply before it: nobody could tell a later one from the reply to the next command
         self._stream.write(said + format_reply(EARLY) if self._is_early(command) else said)
@@ -185,6 +207,10 @@ class _Session:
             envelope = self._server.transaction.envelope
             mailboxes = [str(recipient.mailbox) for recipient in envelope.recipients]
             self._sink.ledger.take(envelope.reverse_path, mailboxes, content)
+            shown = self._shown if self._stream.tls else None
+            self._sink.witnessed.update((mailbox.rpartition("@")[2], shown) for mailbox in mailboxes)
+        elif end is NEVER:
+            self._sink.refused += 1
         else:
             self._sink.deferred += 1
         if self._mood is Mood.AFTER_DOT:

@@ -82,7 +82,8 @@ class Stage:
     """`async with Stage(...)`: the exchangers are open, the relay is not started yet; at the end all is gone.
 
     Every scenario has a network of its own, so that all may play at once. `zone`: more names.
-    `relay`: options of RelayProcess.
+    `settings`: more tables, or a function that makes them of the port of the exchangers. `relay`: options of
+    RelayProcess.
     """
 
     def __init__(self, name, network, scale, *, settings=None, zone="", forgiving=False, **relay):
@@ -100,7 +101,7 @@ class Stage:
         place, penalty_s = self.world.place(network), scale.penalty_s if forgiving else None
         how = FORKED if scale.is_forked else self.world.at_relay
         self.relay = RelayProcess(self.folder, place, how=how, penalty_s=penalty_s, **relay)
-        self._write_settings(place, settings or {}, zone)
+        self._write_settings(place, settings(self.port) if callable(settings) else settings or {}, zone)
         self._began = 0.0
 
     async def __aenter__(self):
@@ -245,7 +246,7 @@ class Stage:
             "log": {"level": "error"},
         }
         for name, table in more.items():
-            settings[name] = settings[name] | table
+            settings[name] = settings[name] | table if isinstance(table, dict) else table
         write_settings(self.folder / "relay.toml", settings)
 
 

@@ -5,8 +5,7 @@ import zlib
 from dataclasses import dataclass
 
 from aiosmtpd.controller import Controller
-
-PATIENCE_S = 20.0
+from tests.support.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def send(ports, tmp_path_factory):
     """`postroad.send`, which finds everyone by their zones."""
     zone = tmp_path_factory.mktemp("peers") / "zone"
     zone.write_text(places.ZONE)
-    sender = Sender(zone, ports.smtp)
+    sender = Sender(ports.smtp, zones=[zone])
     sender.start()
     yield sender
     sender.stop()

@@ -5,7 +5,7 @@ import smtplib
 import threading
 from dataclasses import replace
 
-from tests.interop.boxes import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 import postroad
 
@@ -29,8 +29,8 @@ def message(name):
 class Sender:
     """`postroad.send` in a loop that goes on, as in an application: streams say goodbye to slow peers in it."""
 
-    def __init__(self, zone, port):
-        self._options = postroad.SendOptions(zones=[zone], port=port, hostname="us.example")
+    def __init__(self, port, **options):
+        self._options = postroad.SendOptions(port=port, hostname="us.example", **options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 

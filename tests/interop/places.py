@@ -9,10 +9,19 @@ POSTFIX = "127.0.77.2"
 POSTFIX_TLS = "127.0.77.3"
 POSTFIX_FIVE = "127.0.77.4"  # takes five recipients in a transaction
 EXIM = "127.0.77.5"
+WARDED = {  # Postfix again, TLS demanded: what is particular about each, in its settings
+    "good": ("127.0.77.11", ()),
+    "expired": ("127.0.77.12", ()),
+    "foreign": ("127.0.77.13", ()),
+    "rsa": ("127.0.77.14", ()),
+    "tls12": ("127.0.77.15", ("smtpd_tls_mandatory_protocols=TLSv1.2",)),
+    "tls13": ("127.0.77.16", ("smtpd_tls_mandatory_protocols=TLSv1.3",)),
+    "ecdsa": ("127.0.77.17", ("smtpd_tls_mandatory_protocols=TLSv1.2", "smtpd_tls_mandatory_exclude_ciphers=aRSA")),
+}
 RELAY = "127.0.77.25"
 STRANGER = "127.0.77.66"  # a client that must say who it is
 FRIENDS = "127.0.0.0/18"  # clients that need not: 127.0.0.1
-ADDRESSES = (BOX, POSTFIX, POSTFIX_TLS, POSTFIX_FIVE, EXIM)
+ADDRESSES = (BOX, POSTFIX, POSTFIX_TLS, POSTFIX_FIVE, EXIM, *(address for address, _ in WARDED.values()))
 ZONE = f"""
 $TTL 60
 box.example.       MX 10 mail.box.example.

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -10,15 +11,19 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
 from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
+from tests.support.certificates import issue
+from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem, rsa_pem
 
+from postroad.lab import CertificateKind
+from postroad.lab.certificate import lab_chain
 from postroad.receive.auth import hash_password
 
 LOOK_S = 0.01
-START_S = 20.0
 CERTIFICATE = files("postroad.lab") / "tls" / "certificate.pem"
 KEY = files("postroad.lab") / "tls" / "key.pem"
 
@@ -44,27 +49,31 @@ mynetworks = 127.0.0.0/8
 mydestination =
 alias_maps =
 local_recipient_maps =
+smtpd_recipient_restrictions = permit_mynetworks, reject
+message_size_limit = 50000000
+mailbox_size_limit = 0
+"""
+IN_THE_MIDDLE = """
 relayhost = [{box}]:{ports.smtp}
 transport_maps = inline:{{
   {{clear.example=smtp:[{relay}]:{ports.relay}}},
   {{starttls.example=starttls:[{relay}]:{ports.relay}}},
   {{implicit.example=implicit:[{relay}]:{ports.implicit}}}}}
-smtpd_recipient_restrictions = permit_mynetworks, reject
 smtpd_relay_restrictions = check_recipient_access inline:{{
   {{gone@postfix.example=550 5.1.1 no such user here}},
   {{later@postfix.example=450 4.2.0 come back later}}}}, permit_mynetworks, reject
 smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}
 smtpd_tls_received_header = yes
-message_size_limit = 50000000
-mailbox_size_limit = 0
 """
-MASTER = """
+DOORS = """
 {0.POSTFIX}:{1}      inet n - n - - smtpd
 {0.POSTFIX_TLS}:{1}  inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
 {0.POSTFIX_FIVE}:{1} inet n - n - - smtpd -o smtpd_recipient_limit=5
 starttls unix - - n - - smtp -o smtp_tls_security_level=encrypt
 implicit unix - - n - - smtp -o smtp_tls_security_level=encrypt -o smtp_tls_wrappermode=yes
+"""
+SERVICES = """
 pickup   unix n - n 60 1 pickup
 cleanup  unix n - n - 0 cleanup
 qmgr     unix n - n 300 1 qmgr
@@ -140,6 +149,7 @@ begin retry
 """
 
 
+RSA = issue("mx.dane-rsa.example", kind=partial(rsa.generate_private_key, 65537, 2048))
 SELECTORS = {"rsa": partial(rsa_pem, 2048), "curve": ed25519_pem}
 
 
@@ -153,11 +163,15 @@ class Process:
 
     def await_greeting(self, *where):
         """Wait until it says 220 there; RuntimeError with what it said if it ends instead."""
-        deadline = time.monotonic() + START_S
-        while not all(_greets(place) for place in where):
+        self.await_that(lambda: all(_greets(place) for place in where))
+
+    def await_that(self, is_so):
+        """Wait until something is so; RuntimeError with what it said if it ends instead, or that never comes to be."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_so():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise RuntimeError(f"{self._process.args[0]} does not start: {self.log.read_text()}")
+                raise RuntimeError(f"{self._process.args[0]} does not come so far: {self.log.read_text()}")
             time.sleep(LOOK_S)
 
     def stop(self):
@@ -167,22 +181,44 @@ class Process:
 
 
 def _greets(place):
-    with contextlib.suppress(OSError), socket.create_connection(place, timeout=START_S) as connection:
+    with contextlib.suppress(OSError), socket.create_connection(place, timeout=PATIENCE_S) as connection:
         return connection.recv(3) == b"220"
     return False
 
 
 def postfix(folder, ports):
-    """Postfix with three doors: plain, STARTTLS demanded, and five recipients a transaction. Not ready yet."""
+    """Postfix with many doors: plain, five recipients a transaction, and STARTTLS demanded. Not ready yet."""
+    facts = {"ports": ports, "box": places.BOX, "relay": places.RELAY, "certificate": CERTIFICATE, "key": KEY}
+    doors = [DOORS.format(places, ports.smtp)]
+    for name, (address, options) in places.WARDED.items():
+        more = ("smtpd_tls_security_level=encrypt", f"smtpd_tls_chain_files={_chain(folder, name)}", *options)
+        doors.append(f"{address}:{ports.smtp} inet n - n - - smtpd {' '.join(f'-o {each}' for each in more)}\n")
+    return run_postfix(folder, IN_THE_MIDDLE.format(**facts), "".join(doors))
+
+
+def _chain(folder, name):
+    """A key and what it shows, in one file."""
+    file = folder / f"{name}.pem"
+    if name == "rsa":
+        _, key = RSA.pem(folder, "of-rsa")
+        chain = RSA.chain
+    else:
+        kind = name if name in list(CertificateKind) else CertificateKind.GOOD
+        key, chain = KEY, lab_chain(CertificateKind(kind), [f"mx.{way}-{name}.example" for way in ("dane", "sts")])
+    file.write_bytes(key.read_bytes() + b"".join(ssl.DER_cert_to_PEM_cert(each).encode() for each in chain))
+    return file
+
+
+def run_postfix(folder, settings, doors):
+    """Postfix with these settings and services beside the usual ones. Not ready yet."""
     for name in ("etc", "data", "queue", *(f"queue/{queue}" for queue in QUEUES.split()), "queue/pid"):
         (folder / name).mkdir(mode=0o755)
     for name in QUEUES.split():
         give_away(folder / "queue" / name)
     give_away(folder / "data")
-    facts = {"peers": PEERS, "folder": folder, "others": OTHERS, "ports": ports, "box": places.BOX}
-    facts |= {"relay": places.RELAY, "certificate": CERTIFICATE, "key": KEY}
-    (folder / "etc/main.cf").write_text(POSTFIX.format(**facts))
-    (folder / "etc/master.cf").write_text(MASTER.format(places, ports.smtp))
+    usual = POSTFIX.format(peers=PEERS, folder=folder, others=OTHERS)
+    (folder / "etc/main.cf").write_text(usual + settings)
+    (folder / "etc/master.cf").write_text(doors + SERVICES)
     surroundings = environment(MAIL_CONFIG=folder / "etc", POSTLOG_SERVICE="postlog", POSTLOG_HOSTNAME="postfix")
     return Process(folder, [PEERS / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"], env=surroundings)
 

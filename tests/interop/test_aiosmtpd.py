@@ -5,6 +5,7 @@ import smtplib
 import pytest
 from tests.interop import places
 from tests.interop.letters import BODIES, message
+from tests.support.patience import PATIENCE_S
 
 SMUGGLED = b"\r\nMAIL FROM:<evil@home.example>\r\nRCPT TO:<smuggled@box.example>\r\nDATA\r\nSubject: two\r\n\r\ntwo"
 ENDS = [b"\n.\r\n", b"\r\n.\n", b"\n.\n", b"\r.\r\n", b"\r.\r", b"\r\n.\r", b"\r\r\n.\r\r\n"]
@@ -25,7 +26,7 @@ def test_nothing_is_smuggled_through_us(relay, box, ports, by, end):
     """One message with what might end it within: refused, or it arrives as one; aiosmtpd never sees a second."""
     number = f"{ENDS.index(end)}-{by.replace(' ', '-')}"
     content = b"Subject: one\r\n\r\none" + end + SMUGGLED.replace(b"smuggled", f"two-{number}".encode()).lstrip()
-    with smtplib.SMTP(places.RELAY, ports.relay, "client.example", timeout=20) as client:
+    with smtplib.SMTP(places.RELAY, ports.relay, "client.example", timeout=PATIENCE_S) as client:
         client.ehlo()
         _hand_over(client, by, content + b"\r\n", f"one-{number}@box.example")
         client.rset()

@@ -8,6 +8,7 @@ from tests.interop import places
 from tests.interop.letters import BODIES, hand_over, message
 from tests.interop.packages import PEERS, environment
 from tests.interop.servers import SELECTORS
+from tests.support.patience import PATIENCE_S
 from tests.support.signing import record
 
 from postroad.build import load_keys
@@ -28,7 +29,9 @@ def judge(relay, tmp_path):
     def say(content):
         (tmp_path / "message").write_bytes(content)
         command = [PROGRAM, "-x", tmp_path / "conf", "-vv", "-t", tmp_path / "message"]
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True, timeout=20)
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, check=True, timeout=PATIENCE_S
+        )
         return re.findall(r"\bdkim=(\w+)", done.stdout)
 
     return say

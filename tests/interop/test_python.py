@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.interop import places
 from tests.interop.letters import hand_over
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import NAME, trusting_context
 
@@ -36,7 +37,7 @@ def test_no_handshake_is_lost(relay, ports):
     context = trusting_context()
 
     def greeted(_number):
-        with Proven(places.RELAY, ports.implicit, "client.example", timeout=20, context=context) as client:
+        with Proven(places.RELAY, ports.implicit, "client.example", timeout=PATIENCE_S, context=context) as client:
             return client.ehlo()[0]
 
     with ThreadPoolExecutor(20) as pool:
@@ -45,7 +46,7 @@ def test_no_handshake_is_lost(relay, ports):
 
 def test_starttls_is_proven(relay, box, ports):
     """The certificate that STARTTLS shows is the one of the settings."""
-    with smtplib.SMTP(places.RELAY, ports.relay, "client.example", timeout=20) as client:
+    with smtplib.SMTP(places.RELAY, ports.relay, "client.example", timeout=PATIENCE_S) as client:
         client._host = NAME
         client.starttls(context=trusting_context())
         client.sendmail("me@home.example", ["proven@box.example"], "Subject: x\r\n\r\nx\r\n")
@@ -57,7 +58,7 @@ def test_starttls_is_proven(relay, box, ports):
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 def test_what_speaks_http_sends_no_mail(relay, box, ports, method):
     """A page that has a browser post an SMTP dialog to the relay gets nowhere (as Postfix has it)."""
-    connection = http.client.HTTPConnection(places.RELAY, ports.relay, timeout=20)
+    connection = http.client.HTTPConnection(places.RELAY, ports.relay, timeout=PATIENCE_S)
     connection.request(method, "/", body=DIALOG.replace("posted@", f"posted-{method.lower()}@"))
     with pytest.raises(http.client.BadStatusLine):
         connection.getresponse()

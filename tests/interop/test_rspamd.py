@@ -1,18 +1,22 @@
 """rspamd judges what we sign, with the records that a name server has from `postroad dkim record`."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
 import threading
 import time
+import urllib.request
+from http import HTTPStatus
 
 import pytest
 from tests.interop import places
 from tests.interop.conftest import folder_for_others
 from tests.interop.letters import BODIES, hand_over, message
 from tests.interop.packages import OTHERS, PEERS, environment, give_away
-from tests.interop.servers import LOOK_S, SELECTORS, START_S, Process
+from tests.interop.servers import SELECTORS, Process
+from tests.support.patience import PATIENCE_S
 
 from postroad.build import load_keys
 from postroad.dns import parse_zones
@@ -43,9 +47,9 @@ def name_server(relay):
     thread.start()
     lines = "\n".join(zone_lines(load_keys(relay.keys), time.time(), 0.0))
     server = Nameserver(parse_zones({"zone": f"$ORIGIN home.example.\n$TTL 60\n@ SOA a a 1 1 1 1 1\n{lines}\n"}))
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(START_S)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(PATIENCE_S)
     yield server.endpoint
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(START_S)
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(PATIENCE_S)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
@@ -73,20 +77,25 @@ def judge(name_server):
 
         def say(content):
             command = [CLIENT, "-h", f"127.0.0.1:{port}", "-i", "198.51.100.1", "--json", "symbols"]
-            deadline = time.monotonic() + START_S
-            while True:
-                done = subprocess.run(command, env=surroundings, input=content, capture_output=True, check=False)
-                if done.returncode == 0 or time.monotonic() > deadline:
-                    break
-                time.sleep(LOOK_S)
+            done = subprocess.run(command, env=surroundings, input=content, capture_output=True, check=True)
             symbols = json.loads(done.stdout)["symbols"]
             return tuple(
                 sorted(option.rpartition("=")[2] for option in symbols.get(name, {}).get("options", ()))
                 for name in ("R_DKIM_ALLOW", "R_DKIM_REJECT")
             )
 
+        process.await_that(lambda: _is_up(port))
         yield say
         process.stop()
+
+
+def _is_up(port):
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=PATIENCE_S) as reply,
+    ):
+        return reply.status == HTTPStatus.OK
+    return False
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -8,6 +8,8 @@ from functools import partial
 from ipaddress import ip_address
 from random import Random
 
+from tests.support.patience import PATIENCE_S
+
 from postroad.deliver import Bounces, DeliverSettings, DeliveryRoute, Loop, LoopSettings, World
 from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather
@@ -21,7 +23,6 @@ from postroad.words.names import parse_destination
 from postroad.words.outcome import Result
 from postroad.words.tls import OPPORTUNISTIC
 
-LIMIT_S = 20  # a safety net: nothing waits for it
 NOON = 1_700_000_000.0
 POLICY = replace(PROCEDURES["rfc5321"], allow_loopback=True)
 USUAL = LoopSettings()
@@ -189,7 +190,7 @@ async def office(faults=None, *, settings=USUAL, deliver=None, spool=None, zone=
     """An office at work; drained in the end."""
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
     told = Told()
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone}), faults=faults, listener=told) as lab:
+    async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": zone}), faults=faults, listener=told) as lab:
         deliver = replace(deliver or DeliverSettings(hostname="relay.example"), port=lab.port)
         it = Office(lab, spool or WatchedSpool(), settings, deliver, told)
         if find:

@@ -22,9 +22,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.faults.ports import free_port
 from tests.interop.packages import PEERS, environment, want_packages
+from tests.support.patience import PATIENCE_S
 
 HOST = "127.0.0.1"
-START_S = 20.0
 LOOK_S = 0.02
 DAY_S = 86_400
 KNOTD, UNBOUND = PEERS / "usr/sbin/knotd", PEERS / "usr/sbin/unbound"
@@ -83,12 +83,12 @@ class SignedZone:
 
 
 @contextlib.contextmanager
-def validating(folder, *zones):
+def validating(folder, *zones, port=0):
     """The validator of these zones, while the block lasts: "ADDRESS:PORT". Skips where its programs are not."""
     want_packages()
     if not (KNOTD.exists() and UNBOUND.exists()):
         pytest.skip("Knot DNS and Unbound are not here: run `make peers` again")
-    names, port = free_port([HOST]), free_port([HOST])
+    names, port = free_port([HOST]), port or free_port([HOST])
     places = {"folder": folder, "host": HOST}
     (folder / "knot.conf").write_text(KNOT.format(port=names, **places) + _written(folder, zones))
     stubs = (STUB.format(name=each, host=HOST, port=names) for each in (".", *(zone.name for zone in zones)))
@@ -147,7 +147,7 @@ def _running(folder, port, program, *arguments):
         command = [str(each) for each in (program, *arguments)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
     try:
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{program.name} does not start: {said.read_text()}")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 
+from tests.support.patience import PATIENCE_S
 from tests.support.talking import HELLO, SETTINGS, Talk
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
@@ -30,7 +31,7 @@ def plain(user, password, authorization=""):
 async def call(house, tls):
     """A connection to a real port."""
     where = await house.receiver.open(ListenSettings(LOOPBACK, 0, tls))
-    stream = await connect(LOOPBACK, where.port, timeout_s=5)
+    stream = await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S)
     yield Talk(stream)
     stream.abort()
     await house.receiver.stop()

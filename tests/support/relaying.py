@@ -7,6 +7,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
+
 from postroad.config import read
 from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.lab import Lab, parse_fault
@@ -14,7 +16,6 @@ from postroad.receive import ListenSettings
 from postroad.relay import Relay, relay_settings
 from postroad.spool.memory import MemorySpool
 
-LIMIT_S = 20  # a safety net: nothing waits for it
 ZONE = """
 $TTL 60
 $ORIGIN example.com.
@@ -115,7 +116,10 @@ async def house(text="", *, faults=None, spool=None, zone=ZONE, tls=False):
     """A lab and an open relay; both closed at the end. `text` is its settings file, which may name `{port}`."""
     told = Told()
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone}), faults=faults, tls=tls, listener=told) as lab:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        Lab(parse_zones({"zone": zone}), faults=faults, tls=tls, listener=told) as lab,
+    ):
         settings = settings_of(text.replace("{port}", str(lab.port)), lab)
         relay = Relay(settings, spool or MemorySpool(), resolver_of(lab), told)
         await relay.open()

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from itertools import pairwise
 
+from tests.support.patience import PATIENCE_S
+
 from postroad.net import Endpoint, NetError, pair
 from postroad.receive import Receiver, ReceiveSettings, Tls
 
@@ -159,7 +161,7 @@ def tell(story, settings=SETTINGS):
     """Run a story with a house."""
 
     async def main():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             return await story(House(settings))
 
     return asyncio.run(main())

@@ -8,7 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 import postroad
+from postroad.build import documents, process_policies, resolver_at
+from postroad.build.documents import MOST_INTERNETS
 from postroad.cli.root import app
+from postroad.dns import parse_zones
 from postroad.lab.certificate import LEAF_KEY
 from postroad.words.outcome import Phase, Result
 from postroad.words.tls import TlsLevel
@@ -62,6 +65,13 @@ def send(lab, to="user@example.com", **more):
     return asyncio.run_coroutine_threadsafe(sending, send.loop).result(10.0).deliveries[0].attempt
 
 
+def send_alone(lab):
+    """The same from a program that begins and ends a loop for each message."""
+    message, options = "Subject: x\n\nhello\n", options_for(lab)
+    sending = postroad.send(message, sender="me@example.net", recipients=["user@example.com"], options=options)
+    return asyncio.run(sending).deliveries[0].attempt
+
+
 def command(lab, name, *arguments):
     """The same on the command line: its exit status, and what it prints."""
     host, port = lab.resolver
@@ -90,6 +100,17 @@ def test_certificate_that_does_not_match_its_record_leaves_the_mail_to_the_backu
     assert "TLSA 3 1 1 of mx1.example.com does not match its certificate" == first.host.text
     assert (TlsLevel.PROVEN, "TLSA 3 1 1 matches the certificate") == (second.proof.level, second.proof.how)
     assert ["127.0.0.12"] == [str(message.address) for message in lab.received]
+
+
+def test_the_handshake_names_the_host_as_its_records_do(postroad_lab):
+    """By the base domain of the TLSA records, which may have a certificate of its own; elsewhere the exchanger."""
+    alias = "@ MX 10 www\nwww CNAME mx1\nmx1 A 127.0.0.11\n"
+    named = []
+    for zone in (f"{HEAD}@ DNSKEY 257 3 13 AAAA\n{alias}{tlsa('mx1')}", HEAD + alias):
+        lab = postroad_lab(zone, certificates={"127.0.0.11": "good"})
+        lab.lab.at("127.0.0.11").habits.tls.sni_callback = lambda _socket, name, _context: named.append(name)
+        assert Result.DELIVERED is send(lab).outcomes[0].result
+    assert ["mx1.example.com", "www.example.com"] == named
 
 
 def test_mail_waits_where_no_certificate_matches(postroad_lab):
@@ -245,3 +266,56 @@ def test_routes_of_the_settings_count(postroad_lab, tmp_path):
     status, text = command(lab, "tls", "example.com", "--config", str(file))
     assert (0, "example.com: mail goes encrypted; nothing proves who takes it") == (status, text.splitlines()[0])
     assert "certificate must" not in command(lab, "route", "example.com", "--allow-loopback", "--config", str(file))[1]
+
+
+@pytest.fixture
+def fetches(monkeypatch):
+    """The hosts that were asked for a policy."""
+    asked = []
+
+    async def fetch(resolver, host, path, settings):
+        asked.append(host)
+        return await real(resolver, host, path, settings)
+
+    real = documents.fetch
+    monkeypatch.setattr(documents, "fetch", fetch)
+    return asked
+
+
+def test_policy_is_fetched_once_for_all_messages_of_a_program(postroad_lab, fetches):
+    """Over one loop or one for each message; DNS is asked for its id each time."""
+    lab = postroad_lab(STS, certificates=GOOD, policies={"example.com": POLICY})
+    attempts = [send(lab) for _ in range(10)] + [send_alone(lab) for _ in range(3)]
+    assert {"mx2.example.com"} == {each.contacts[-1].target.exchange for each in attempts}
+    assert ["mta-sts.example.com"] == fetches
+
+
+def test_enforced_policy_stays_enforced_while_its_web_server_is_away(postroad_lab, fetches):
+    """RFC 8461 section 3.3: also where the record names another id, or is gone; for as long as the program runs."""
+    lab = postroad_lab(STS, certificates=GOOD, policies={"example.com": POLICY})
+    send(lab)
+    lab.lab.web.policies.clear()
+    for zone in (STS, STS.replace("id=a1", "id=a2"), HEAD + HOSTS):
+        lab.lab.nameserver.zones = parse_zones({"zone": zone})
+        for attempt in (send(lab), send_alone(lab)):
+            assert [Phase.POLICY, Phase.DOT] == [each.phase for each in attempt.contacts]
+    # The new id is asked for once, and five minutes later again; a loop that is new has not heard of that
+    assert ["mta-sts.example.com"] * 3 == fetches
+
+
+def test_policies_of_another_internet_are_others(postroad_lab, fetches):
+    """Who asks other name servers, or trusts other authorities, has not seen them."""
+    for _ in range(2):
+        send(postroad_lab(STS, certificates=GOOD, policies={"example.com": POLICY}))
+    assert ["mta-sts.example.com"] * 2 == fetches
+
+
+def test_what_a_program_keeps_has_bounds():
+    """Each set of name servers has its policies; those unused for longest are forgotten."""
+
+    async def story():
+        kept = [process_policies(resolver_at("127.0.0.1", 53), [str(number)]) for number in range(MOST_INTERNETS + 1)]
+        first, last = (process_policies(resolver_at("127.0.0.1", 53), [str(number)]) for number in (0, MOST_INTERNETS))
+        return kept[0] is first, kept[-1] is last
+
+    assert (False, True) == asyncio.run(story())

@@ -18,6 +18,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, Followed, follow
     from postroad.build.contexts import (
+        check_pem,
         check_plain,
         opportunistic_tls,
         server_tls,
@@ -25,13 +26,21 @@ if TYPE_CHECKING:
         trust_of,
         verified_tls,
     )
-    from postroad.build.documents import policies_of, policy_fetch, policy_in
+    from postroad.build.documents import (
+        build_policies,
+        policies_of,
+        policy_fetch,
+        policy_in,
+        process_policies,
+        steady,
+        sts_policy_in,
+    )
     from postroad.build.keyfiles import NewKey, begin_rotation, make_key, switch_keys
     from postroad.build.keys import KeyFile, build_signing, key_files, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_override, build_own, build_policy
-    from postroad.build.published import published_by, sts_policy_in
+    from postroad.build.published import PublishedTerms, RecordTerms, published_by, published_terms
     from postroad.build.resolvers import (
         build_resolver,
         check_servers,
@@ -40,23 +49,23 @@ if TYPE_CHECKING:
         servers_of,
         zone_resolver,
     )
-    from postroad.build.spools import open_queue, open_spool
+    from postroad.build.spools import lessons_in, open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.view import covered_by, down_of, records_of, sender_named, senders_of, sure, view_of
 
 __getattr__, __dir__ = door(
     __name__,
     chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
-    contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
-    documents="policies_of policy_fetch policy_in",
+    contexts="check_pem check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
+    documents="build_policies policies_of policy_fetch policy_in process_policies steady sts_policy_in",
     keyfiles="NewKey begin_rotation make_key switch_keys",
     keys="KeyFile build_signing key_files load_key load_keys sign_message",
     message="build_message",
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
     mailer="Delivery Mailer Routed Sent",
-    spools="open_queue open_spool",
+    spools="lessons_in open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
-    published="published_by sts_policy_in",
+    published="PublishedTerms RecordTerms published_by published_terms",
     view="covered_by down_of records_of sender_named senders_of sure view_of",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from OpenSSL.crypto import X509Store
 
 _AUTHORITIES = "choose a PEM file of authorities that this user may read"
@@ -51,12 +53,14 @@ def trust_of(authorities: Path | None) -> Trust:
         return system_trust()
     pem = plain_octets(authorities)
     if isinstance(pem, Unreadable):
-        raise InputError(f"{authorities} {pem.why}; {_AUTHORITIES}")
+        raise InputError(f"{authorities} {pem.why_and(_AUTHORITIES)}")
+    from cryptography import x509  # noqa: PLC0415  # heavy, and only where there is such a file
+
     try:
-        ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError):
-        raise InputError(f"{authorities} has no certificates that can be read; {_AUTHORITIES}") from None
-    return Trust(lambda: _store_of(pem))
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise InputError(f"{authorities} has no certificates, or one that cannot be read; {_AUTHORITIES}") from None
+    return Trust(lambda: _store_of(certificates))
 
 
 def _system_store() -> X509Store:
@@ -71,33 +75,45 @@ def _system_store() -> X509Store:
     return store
 
 
-def _store_of(pem: bytes) -> X509Store:
-    from cryptography import x509  # noqa: PLC0415  # as above
+def _store_of(certificates: Sequence[Certificate]) -> X509Store:
     from OpenSSL import crypto  # noqa: PLC0415  # as above
 
     store = crypto.X509Store()
-    for certificate in x509.load_pem_x509_certificates(pem):
+    for certificate in certificates:
         store.add_cert(crypto.X509.from_cryptography(certificate))
     return store
 
 
 def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
-    """A server's own, from PEM files.
+    """A server's own, from PEM files that `check_pem` has found good.
 
     Raises:
         InputError: they cannot be used, or are no pair.
 
     """
-    for file in filter(None, (certificate, key)):
-        check_plain(file, "choose a PEM file")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as problem:
-        raise InputError(
-            f"{certificate} and its key cannot be used ({problem}); choose a pair of PEM files that this user may read"
-        ) from None
+        context.load_cert_chain(certificate, key, password="")  # else OpenSSL would ask for one at the terminal
+    except (OSError, ssl.SSLError):
+        both = f"{certificate} and {key or 'its key'}"
+        raise InputError(f"{both} are no pair, or damaged; choose a certificate and the key it was made for") from None
     return context
+
+
+def check_pem(file: Path, what: str) -> None:
+    """Nothing, or that a PEM file has no certificate, or no private key that is to be had without a passphrase.
+
+    Raises:
+        InputError: it cannot be read, or has not what it must.
+
+    """
+    pem = plain_octets(file)
+    if isinstance(pem, Unreadable):
+        raise InputError(f"{file} {pem.why_and(f'choose a PEM file with a {what}')}")
+    if f"{what.upper()}-----".encode() not in pem:
+        raise InputError(f"{file} has no {what}; choose a PEM file with one")
+    if what == "private key" and b"ENCRYPTED" in pem:
+        raise InputError(f"{file} is encrypted; remove the passphrase with: openssl pkey -in OLD -out NEW")
 
 
 def check_plain(path: Path, fix: str) -> None:

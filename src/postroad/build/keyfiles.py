@@ -163,7 +163,7 @@ def _write(edits: Sequence[KeyEdit], files: Sequence[KeyFile]) -> None:
         path = paths[edit.key.name]
         octets = private_octets(path, MOST)
         if isinstance(octets, Unreadable):
-            raise InputError(f"{path} {octets.why}")
+            raise InputError(f"{path} {octets.why_and('call this again as who may read it')}")
         try:
             draft = _draft(path, with_lines(octets, edit.lines), path)
             draft.replace(path)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENDING = ".pem"
 NOTES = (".txt", ".zone")  # what people keep beside a key: its record
 MOST = 64 * 1024  # octets of a key file; one of 16384 bits has 13 KB
+_NO_KEY = "put a private key there that this user may read, or move it elsewhere"
 LAYOUT = "a key is DOMAIN/SELECTOR.pem in that folder, such as example.com/2026a.pem"
 
 
@@ -91,7 +92,7 @@ def key_files(folder: Path, domain: str = "") -> list[KeyFile]:
         else:
             keys[found.key.name] = found
     if wrong:
-        raise InputError("\n".join(f"dkim.keys: {each}" for each in wrong))
+        raise InputError(*wrong, where="dkim.keys")
     return list(keys.values())
 
 
@@ -119,9 +120,10 @@ def sign_message(message: Message, key: Path, selector: str, domain: str, now: f
 
     octets = message.content
     author = author_of(octets) if isinstance(octets, bytes) else Unsigned("it comes in pieces")
+    # The key first: whoever named it by a slip has not written the message
+    found = load_key(key, domain or (author if isinstance(author, str) else "example"), selector or key.stem)
     if isinstance(author, Unsigned) or not isinstance(octets, bytes):
         raise InputError(f"the message cannot be signed: {getattr(author, 'why', author)}")
-    found = load_key(key, domain or author, selector or key.stem)
     signing = SigningPolicy({found.domain: (found,)}, subdomains=True)
     signer = signing.begin(octets, now)
     if isinstance(signer, Unsigned):
@@ -172,6 +174,6 @@ def _read(path: Path, domain: str, selector: str) -> SigningKey | str:
 
     octets = private_octets(path, MOST)
     if isinstance(octets, Unreadable):
-        return f"{path} {octets.why}"
+        return f"{path} {octets.why_and(_NO_KEY)}"
     key = read_key(octets, domain, selector)
     return f"{path} cannot sign: {key.why}" if isinstance(key, Unreadable) else key

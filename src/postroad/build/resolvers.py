@@ -45,7 +45,7 @@ def zone_resolver(files: Sequence[Path]) -> ZoneResolver:
 
     loaded = dns.load_zones(files)
     if isinstance(loaded, dns.ZoneProblem):
-        raise InputError(str(loaded))
+        raise InputError(*map(str, loaded.faults))
     return loaded
 
 
@@ -60,7 +60,9 @@ def servers_of(texts: Sequence[str]) -> tuple[ServerAddress, ...]:
 
     chosen = tuple(readable(dns.parse_server(text)) for text in texts) or dns.system_servers()
     if not chosen:
-        raise InputError("no name server is configured on this machine; give one with --resolver ADDRESS:PORT")
+        raise InputError(
+            "no name server is configured on this machine; name one: --resolver ADDRESS:PORT, or resolvers in [dns]"
+        )
     return chosen
 
 

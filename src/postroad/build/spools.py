@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from postroad.spool import Lesson
     from postroad.spool.sqlite import SqliteSpool
 
 
@@ -31,3 +32,15 @@ async def open_queue(folder: Path) -> SqliteSpool:
     from postroad.spool.sqlite import SqliteSpool  # noqa: PLC0415  # as above
 
     return await SqliteSpool.open(folder, node="")
+
+
+def lessons_in(folder: Path, kind: str) -> tuple[Lesson, ...]:
+    """What the relay of a spool has learned of a kind, whether it runs or not. Nothing is made or changed.
+
+    Raises:
+        SpoolError: missing, newer, corrupt, locked, not ours to read.
+
+    """
+    from postroad.spool.sqlite import read_lessons  # noqa: PLC0415  # as above
+
+    return read_lessons(folder, kind)

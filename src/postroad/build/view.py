@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from postroad.build.mailer import Mailer
-from postroad.build.published import published_by, sts_policy_in
+from postroad.build.published import RecordTerms, published_by, published_terms
 from postroad.build.subject import Subject
 from postroad.dns import ZoneResolver
 from postroad.files import read_text
 from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.planning import Conditions, Mix, Records
 from postroad.simulation import DnsOrder, addresses_named
-from postroad.tls import covers
+from postroad.tls import Listing
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import UNCOVERED, Mode, parse_down, parse_uncovered
 from postroad.words.inputs import InputError, NotNowError, readable
@@ -32,35 +32,29 @@ T = TypeVar("T")
 
 DEFAULT_MIX = "internet"
 ENDING = ".toml"
+USUAL = RecordTerms()
 
 
-async def records_of(
-    subject: Subject,
-    resolvers: Sequence[str] = (),
-    *,
-    allow_loopback: bool = False,
-    sts_policy: Path | None = None,
-    published: bool = False,
-) -> Records:
-    """The records of a subject; with `allow_loopback` a loopback address is a target like any other.
+async def records_of(subject: Subject, resolvers: Sequence[str] = (), terms: RecordTerms = USUAL) -> Records:
+    """The records of a subject; where loopback is allowed a loopback address is a target like any other.
 
-    What the domain asks of TLS belongs to them: the MTA-STS policy of a file, the TLSA records of zone files; with
-    `published` what a domain in DNS has of both now.
+    What the domain asks of TLS belongs to them: the MTA-STS policy of a file, the TLSA records of zone files, or what a
+    domain in DNS has of both now.
 
     Raises:
         InputError: a server or a file cannot be used, or zone files answer where something published is asked for.
         NotNowError: DNS cannot tell the records now.
 
     """
-    if subject.loaded and published:
+    if subject.loaded and terms.published:
         raise InputError("zone files publish nothing: give the MTA-STS policy with --sts-policy, and leave --published")
-    policy = sts_policy_in(sts_policy) if sts_policy else None
+    asked = published_terms(terms)
     resolver = subject.resolver(resolvers)
     if subject.loaded:  # a file proves nothing, but shows what it will be like once its zones are signed
         resolver = ZoneResolver(subject.loaded.zone_data, validates=True)
     snapshot = sure(await Mailer(resolver).lookup(subject.destination))
-    asked = await published_by(snapshot, resolver, policy, asks=published)
-    return Records.of(replace(snapshot, in_lab=allow_loopback, published=asked))
+    published = await published_by(snapshot, resolver, asked)
+    return Records.of(replace(snapshot, in_lab=terms.allow_loopback, published=published))
 
 
 def sure(snapshot: Snapshot) -> Snapshot:
@@ -123,7 +117,8 @@ def covered_by(texts: Sequence[str], records: Records) -> Records:
     policy = published.sts or StsPolicy("enforce", ("*",))
     left_out = {place.exchange for place in records.places if place.address in every}
     names = dict.fromkeys(place.exchange for place in records.places if place.exchange not in left_out)
-    mx = tuple(name for name in names if not published.sts or any(covers(pattern, name) for pattern in policy.mx))
+    listed = Listing(policy.mx)
+    mx = tuple(name for name in names if not published.sts or name in listed)
     changed = replace(published, sts=replace(policy, mx=mx))
     return Records.of(replace(records.snapshot, published=changed))
 

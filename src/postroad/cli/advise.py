@@ -30,6 +30,10 @@ def advise(
         list[str] | None,
         typer.Option("--allow", metavar="WHAT", help="split: give machines that share a name names of their own."),
     ] = None,
+    sts_policy: sender_options.StsPolicy = None,
+    published: sender_options.Published = False,
+    authorities: options.Authorities = None,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     allow_loopback: options.AllowLoopback = False,
     form: sender_options.Format = AnswerForm.TEXT,
     json: options.Json = False,
@@ -39,7 +43,7 @@ def advise(
     Goals, in this order: mail survives the loss of any one machine, the load is balanced, no needless DNS queries. The
     IPv4 and the IPv6 address of a host count as one machine. Preferences are respected: backups stay backups without
     --use-backups, and a name with several machines is left alone without --allow split. No change makes more than ten
-    MX records, or more than doubles the DNS queries.
+    MX records, or more than doubles the DNS queries. An MTA-STS policy must list an exchanger before DNS does.
 
     Exit status: 0 nothing to change, 1 a change is proposed, `check` finds an error or a warning, or the zone does not
     have the domain, 2 usage error, 3 DNS lookup failed, try again.
@@ -50,12 +54,13 @@ def advise(
     if unknown := set(allow or ()) - {Allowed.SPLIT}:
         screen.fail(f"--allow {min(unknown)}: the only choice is {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
-    from postroad.build import subject_of, view_of
+    from postroad.build import RecordTerms, subject_of, view_of
     from postroad.examine import checker, records_evidence, taken_names
 
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
-    evidence = screen.run(lambda: records_evidence(subject, resolver or (), allow_loopback=allow_loopback))
+    terms = RecordTerms(allow_loopback, sts_policy, published, authorities, https_port)
+    evidence = screen.run(lambda: records_evidence(subject, resolver or (), terms))
     records = Records.of(evidence.snapshot)
     taken = screen.run(lambda: taken_names(records, subject.resolver(resolver or ()), allowed))
     with screen.input_errors():

@@ -32,6 +32,8 @@ def compare(
     dns_order: sender_options.Order = "fixed",
     sts_policy: sender_options.StsPolicy = None,
     published: sender_options.Published = False,
+    authorities: options.Authorities = None,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     allow_loopback: options.AllowLoopback = False,
     form: sender_options.Format = AnswerForm.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what changes sender by sender.")] = False,
@@ -47,13 +49,13 @@ def compare(
     if len(sets) < 2:
         screen.fail("give two or more sets of records")
 
-    terms = sender_options.RecordTerms(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    from postroad.build import RecordTerms, view_of
+
+    terms = RecordTerms(allow_loopback, sts_policy, published, authorities, https_port)
     records = [
         sender_options.records_of(each, of, (), resolver or (), terms.of_zone() if _is_zone(each) else terms)
         for each in sets
     ]
-    from postroad.build import view_of
-
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
     from postroad.planning import compare as compared

@@ -57,7 +57,7 @@ def check(
             doubtful = [f"{file}: {warning}" for warning in warnings(settings)]
         wrong += [f"{file}: {problem}" for problem in problems(settings)]
     except InputError as problem:
-        wrong = str(problem).splitlines()
+        wrong = list(problem.lines)
     if json:
         from postroad.views.json import problems_shape
 

@@ -54,6 +54,7 @@ Authorities = Annotated[
     Path | None,
     typer.Option("--authorities", metavar="FILE.pem", help="Trust these authorities, not those of this machine."),
 ]
+HTTPS_PORT = 443
 HttpsPort = Annotated[
     int,
     typer.Option(
@@ -73,6 +74,14 @@ ConfigFile = Annotated[
 RoutesOf = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Route as a relay with this settings file does, by its routes."),
+]
+PoliciesOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Look as a relay with this settings file does, by its routes and the policies in its spool.",
+    ),
 ]
 SpoolFolder = Annotated[
     Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")

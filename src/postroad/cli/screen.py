@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar
 
 import typer
@@ -47,14 +49,29 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self._console = _console(sys.stdout)
-        self._tables = self._console if sys.stdout.isatty() else _console(sys.stdout, AS_WIDE_AS_NEEDED)
-        self.width = self._console.width
-        self.has_colour = self._console.is_terminal and "NO_COLOR" not in os.environ
+        is_forced = os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE") == "1"  # as rich has it
+        self._is_plain = not sys.stdout.isatty() and not is_forced  # what draws at a terminal takes 30 ms to load
+
+    @cached_property
+    def _console(self) -> Console:
+        return _console(sys.stdout)
+
+    @property
+    def width(self) -> int:
+        """How many columns a picture has."""
+        return self._console.width
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether a style is seen."""
+        return not self._is_plain and self._console.is_terminal and "NO_COLOR" not in os.environ
 
     def line(self, *parts: Styled, style: str = "") -> None:
         """One line, whatever is in its texts."""
-        self._console.print(_text(parts, style))
+        if self._is_plain:
+            document("".join(map(_shown, parts)) + "\n")
+        else:
+            self._console.print(_text(parts, style))
 
     def lines(self, texts: Iterable[str], style: str = "") -> None:
         """Several."""
@@ -62,15 +79,13 @@ class Screen:
             self.line(text, style=style)
 
     def table(self, table: Table) -> None:
-        """A table; in a pipe without the blanks that fill its last column."""
-        fitting, width = _fitting(table, self._tables.width), self._tables.width
-        lines = _drawn(fitting, is_whole=bool(table.heads) and _least(fitting) <= width)
-        if self._tables.is_terminal:
-            self._tables.print(lines)
+        """A table; in a pipe it is as wide as need be."""
+        if self._is_plain:
+            document(_columns(table))
             return
-        with self._tables.capture() as drawn:
-            self._tables.print(lines)
-        self._tables.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
+        console = self._console if sys.stdout.isatty() else _console(sys.stdout, AS_WIDE_AS_NEEDED)
+        fitting = _fitting(table, console.width)
+        console.print(_drawn(fitting, is_whole=bool(table.heads) and _least(fitting) <= console.width))
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
         """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
@@ -249,6 +264,33 @@ def _text(parts: Iterable[Styled], style: str = "") -> Text:
 
     styled = ((part, "") if isinstance(part, str) else part for part in parts)
     return Text.assemble(*((visible(text), of_part) for text, of_part in styled), style=style)
+
+
+def _columns(table: Table) -> str:
+    """A table in a pipe, where nothing is wrapped or cut; no line of it ends in blanks."""
+    heads = [table.heads] if table.heads else []
+    rows = [list(map(_shown, row)) for row in (*heads, *table.rows)]
+    columns = [_aligned(column, column[0] in table.right) for column in zip_longest(*rows, fillvalue="")]
+    gap = " " * GAP
+    return "".join(f"{gap.join(row).rstrip()}\n" for row in zip(*columns, strict=True))
+
+
+def _aligned(cells: Sequence[str], is_right: bool) -> list[str]:
+    width = max(map(_width, cells))
+    blanks = [" " * (width - _width(cell)) for cell in cells]
+    return [blank + cell if is_right else cell + blank for cell, blank in zip(cells, blanks, strict=True)]
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _shown(part: Styled) -> str:
+    return visible(part if isinstance(part, str) else part[0])
 
 
 def _fitting(table: Table, width: int) -> Table:

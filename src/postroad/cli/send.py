@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postroad.dialogue import Message
     from postroad.words.trace import Event
 
-SMTP_PORT, HTTPS_PORT = 25, 443
+SMTP_PORT = 25
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
 Stagger = Annotated[
@@ -48,7 +48,7 @@ def send(
     hello: Hello = "",
     tls: options.Tls = None,
     authorities: options.Authorities = None,
-    https_port: options.HttpsPort = HTTPS_PORT,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     require_tls: RequireTls = False,
     dkim_key: options.DkimKey = None,
     dkim_selector: options.DkimSelector = "",
@@ -80,7 +80,7 @@ def send(
             _settings(port, stagger, connect_timeout, hello, authorities),
             watched,
             override_of=lambda _route: override,
-            policies=build.policies_of(asked, authorities, port=https_port, allow_loopback=in_lab),
+            policies=build.process_policies(asked, resolver or (), authorities, port=https_port, allow_loopback=in_lab),
         )
         return await mailer.send(message, seed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ from postroad.cli import options, screen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from postroad.build import RecordTerms
     from postroad.planning import Records
     from postroad.views.text.sections import AnswerSection
 
@@ -76,28 +76,12 @@ def show(title: str, told: Iterable[AnswerSection], form: AnswerForm) -> None:
         screen.Screen().show(sections.text(told))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordTerms:
-    """What belongs to the records of a domain: loopback addresses, and what it publishes of TLS."""
-
-    allow_loopback: bool = False
-    sts_policy: Path | None = None
-    published: bool = False
-
-    def of_zone(self) -> RecordTerms:
-        """The same of a zone file, which publishes nothing."""
-        return replace(self, published=False)
-
-
-USUAL = RecordTerms()
-
-
 def records_of(
     what: str | None,
     domain: str | None,
     zones: Sequence[Path],
     resolvers: Sequence[str],
-    terms: RecordTerms = USUAL,
+    terms: RecordTerms | None = None,
 ) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
@@ -108,15 +92,7 @@ def records_of(
 
     with screen.input_errors():
         subject = build.subject_of(what, domain, zones)
-    return screen.run(
-        lambda: build.records_of(
-            subject,
-            resolvers,
-            allow_loopback=terms.allow_loopback,
-            sts_policy=terms.sts_policy,
-            published=terms.published,
-        )
-    )
+    return screen.run(lambda: build.records_of(subject, resolvers, terms or build.RecordTerms()))
 
 
 def status_of(records: Records) -> int:

@@ -46,6 +46,8 @@ def simulate(
     down: Down = None,
     sts_policy: sender_options.StsPolicy = None,
     published: sender_options.Published = False,
+    authorities: options.Authorities = None,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     plot: Plot = None,
     html: Html = None,
     trials: workload.Messages = None,
@@ -73,12 +75,12 @@ def simulate(
     Exit status: 0 every sender can deliver, 1 at least one cannot, or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
     """
-    if json and html == STDOUT:
-        screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
+    _check_outputs(html, json=json)
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    terms = sender_options.RecordTerms(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    from postroad.build import RecordTerms, covered_by, down_of, view_of
+
+    terms = RecordTerms(allow_loopback, sts_policy, published, authorities, https_port)
     records = sender_options.records_of(domain, of, zone or (), resolver or (), terms)
-    from postroad.build import covered_by, down_of, view_of
 
     with screen.input_errors():
         records, asked = covered_by(down or (), records), flags.options()
@@ -91,8 +93,12 @@ def simulate(
         found = _whole(card, view, picture, _tried(card, view, asked, seed), fares)
         _draw(found, plot, html)
     _answer(found, html, json=json)
-    if _is_stopped(card):
-        raise typer.Exit(sender_options.status_of(records))
+    _end(card)
+
+
+def _check_outputs(html: Path | None, *, json: bool) -> None:
+    if json and html == STDOUT:
+        screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
 
 
 def _whole(
@@ -137,10 +143,11 @@ def _tried(card: Scorecard, view: Conditions, asked: TrialOptions | None, seed: 
     return run_trials(card.records.snapshot, view, asked, seed)
 
 
-def _is_stopped(card: Scorecard) -> bool:
+def _end(card: Scorecard) -> None:
     from postroad.views.text.simulation import stopped_in
 
-    return bool(stopped_in(card))
+    if stopped_in(card):
+        raise typer.Exit(sender_options.status_of(card.records))
 
 
 def _pictured(card: Scorecard, view: Conditions) -> Picture:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postroad.cli.mailers import MailerOptions
     from postroad.examine import LookSettings, Protection
 
-SMTP_PORT, HTTPS_PORT = 25, 443
+SMTP_PORT = 25
 
 
 def tls(  # options of a command
@@ -23,7 +23,7 @@ def tls(  # options of a command
     of: options.Of = None,
     zone: options.Zones = None,
     resolver: options.Resolvers = None,
-    config: options.RoutesOf = None,
+    config: options.PoliciesOf = None,
     mode: options.Tls = None,
     connect: Annotated[
         bool | None,
@@ -41,7 +41,7 @@ def tls(  # options of a command
     own: options.OwnHosts = None,
     allow_loopback: options.AllowLoopback = False,
     port: options.Port = SMTP_PORT,
-    https_port: options.HttpsPort = HTTPS_PORT,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     form: sender_options.Format = AnswerForm.TEXT,
     json: options.Json = False,
 ) -> None:
@@ -63,7 +63,7 @@ def tls(  # options of a command
         here = build_policy("rfc5321", allow_loopback=allow_loopback or port != SMTP_PORT)
         asked = MailerOptions(here, config, mode, resolver or (), own or (), authorities, https_port)
         connects = not subject.loaded if connect is None else connect
-        mailer = _mailer(subject, asked, policy, connects=connects)
+        mailer = await _mailer(subject, asked, policy, connects=connects)
         return await look(subject.destination, mailer, _settings(subject, asked, port, connects=connects))
 
     seen = screen.run(looked)
@@ -79,8 +79,11 @@ def tls(  # options of a command
     raise typer.Exit(_exit_code(seen))
 
 
-def _mailer(subject: Subject, asked: MailerOptions, policy: Path | None, *, connects: bool) -> Mailer:
-    """What would route the mail. A zone file proves nothing, but shows what will be once its zones are signed."""
+async def _mailer(subject: Subject, asked: MailerOptions, policy: Path | None, *, connects: bool) -> Mailer:
+    """What would route the mail. A zone file proves nothing, but shows what will be once its zones are signed.
+
+    A relay goes by the policies it has kept; one that is given is tried out in their place.
+    """
     from dataclasses import replace
 
     from postroad.build import policy_fetch, policy_in
@@ -93,6 +96,11 @@ def _mailer(subject: Subject, asked: MailerOptions, policy: Path | None, *, conn
         mailer = replace(mailer, resolver=ZoneResolver(subject.loaded.zone_data, validates=True))
     in_lab = asked.policy.allow_loopback
     live = policy_fetch(asked.authorities, port=asked.https_port, allow_loopback=in_lab) if connects else None
+    if asked.config and not (policy or subject.loaded):
+        from postroad.config import load
+        from postroad.relay import policies_as_relay
+
+        return replace(mailer, policies=await policies_as_relay(load(asked.config), mailer.resolver, live))
     fetch_by = policy_in(policy) if policy else live
     return replace(mailer, policies=PublishedPolicies(mailer.resolver, fetch_by))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -62,17 +60,3 @@ def group(about: str, **more: Any) -> typer.Typer:  # noqa: ANN401  # handed on 
         rich_markup_mode=None,  # "[check]" in a help text is no colour
         **more,
     )
-
-
-def only(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
-    """The tree with nothing but the command that the first word names; all of it takes some 20 ms to build."""
-    asked = words[0] if words else ""
-    commands = [
-        each for each in app.registered_commands if each.callback and (each.name or each.callback.__name__) == asked
-    ]
-    groups = [each for each in app.registered_groups if each.name == asked]
-    if not commands and not groups:
-        return app
-    narrow = copy.copy(app)
-    narrow.registered_commands, narrow.registered_groups = commands, groups
-    return narrow

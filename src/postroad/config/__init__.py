@@ -5,11 +5,11 @@ Rule 2: only `doubts` opens what a setting names (certificates, folders), and it
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
-pydantic), `model` (every setting), `table` and `bounds` (of it: what all tables are, and those of how much clients may
-send), `spool` and `tls_report` (their tables), `contradictions` (what two of them say against each other), `loading` (a
-file, as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems`
-(what is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what
-can be used, but is hardly meant, or cannot work).
+pydantic), `model` (every setting), `table`, `bounds`, `spool`, `aliases` and `tls_report` (of it: what all tables are,
+those of how much clients may send, and three more), `contradictions` (what two of them say against each other),
+`loading` (a file, as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by
+them), `problems` (what is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the
+reference), `doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.config.brief import Brief, brief_of, load_brief
-    from postroad.config.doubts import warnings
+    from postroad.config.doubts import past_exceptions, warnings
     from postroad.config.finding import USUAL_FILE, find
     from postroad.config.identity import aliases_of, hostname_of, node_of
     from postroad.config.loading import dump, load, read, survey
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     brief="Brief brief_of load_brief",
-    doubts="warnings",
+    doubts="past_exceptions warnings",
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of node_of",
     loading="dump load read survey",

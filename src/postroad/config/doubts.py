@@ -43,7 +43,15 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
+    yield from past_exceptions(config, date.today())  # noqa: DTZ011  # the day where the settings were written
     yield from _of_names(config)
+
+
+def past_exceptions(config: Config, today: date) -> Iterator[str]:
+    """The routes that were to be exceptions up to a day which has passed. They are still in force."""
+    for number, route in enumerate(config.route, 1):
+        if route.until and today > route.until:
+            yield f"route[{number}]: until = {route.until} has passed; leave this exception out, or set a later day"
 
 
 def _of_port(port: ListenTable, config: Config) -> Iterator[str]:
@@ -113,8 +121,15 @@ def _of_signing(config: Config) -> Iterator[str]:
     for path, key in keys:
         if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
             yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
-    if not keys:
+    if os.access(folder, os.R_OK | os.X_OK) and not any(map(_may_be_key, (*folder.glob("*"), *folder.glob("*/*")))):
         yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
+
+
+def _may_be_key(path: Path) -> bool:
+    """Whether it is a key, or something in its place, which is an error that says more."""
+    return (
+        not (path.is_dir() and path.suffix != ".pem") and path.suffix not in (".txt", ".zone") and path.name[0] != "."
+    )
 
 
 def _of_aliases(config: Config) -> Iterator[str]:
@@ -139,13 +154,11 @@ def _of_name_servers(config: Config) -> Iterator[str]:
 
 def _of_dane_only(config: Config) -> Iterator[str]:
     """Mail that is never sent without DANE, where no answer can be believed."""
-    keys = ["deliver"] if config.deliver.tls == "dane-only" else []
-    keys += [f"route[{number}]" for number, route in enumerate(config.route, 1) if route.demand == "dane-only"]
     named = [readable(parse_server(each)) for each in config.dns.resolvers] or system_servers()
     if not any(server.is_here for server in named):
-        for key in keys:
+        for key in config.dane_only_keys:
             yield (
-                f'{key}.tls: "dane-only" sends none of this mail: no name server is on this machine, so DNSSEC vouches'
+                f'{key}: "dane-only" sends none of this mail: no name server is on this machine, so DNSSEC vouches'
                 " for nothing, and all of it is returned at retry.expiry; run a validating resolver here, set"
                 ' dns.trust_ad = true if nobody can change anything on the way, or write "dane"'
             )
@@ -184,8 +197,6 @@ def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
         yield 'security is "starttls", but port 465 begins with TLS; leave security out'
     if route.security == "tls" and not ports.isdisjoint((SMTP_PORT, SUBMISSION_PORT)):
         yield 'security is "tls", but ports 25 and 587 begin in the clear; leave security out'
-    if route.until and date.today() > route.until:  # noqa: DTZ011  # the day where the settings were written
-        yield f"until = {route.until} has passed; leave this exception out, or set a later day"
     if route.auth and route.demand == "encrypt":
         yield 'tls = "encrypt" gives the password to whoever answers; write "verify", with ca_file if needed'
     if route.auth:

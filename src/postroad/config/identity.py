@@ -83,7 +83,7 @@ def aliases_of(config: Identity) -> Aliases:
     own = {hostname_of(config), host_name(), *(each for each in config.own if isinstance(each, str))} - {""}
     file = config.aliases.file
     try:
-        table = parse_aliases(_text(file), str(file)) if file else {}
+        table = parse_aliases(_text(file), f"aliases.file: {file}") if file else {}
         for name, targets in config.aliases.table.items():
             table[name] = Alias(tuple(map(parse_target, targets)), f"aliases.{name}")
         return resolve_aliases(table, (name for name in own | LOCALHOST if pick(routed, name) is None))
@@ -94,7 +94,7 @@ def aliases_of(config: Identity) -> Aliases:
 def _text(path: Path) -> str:
     text = trusted_text(path)
     if isinstance(text, Unreadable):
-        raise InputError(f"{path} {text.why}; choose a text file that this user may read")
+        raise InputError(f"aliases.file: {path} {text.why_and('choose a text file that this user may read')}")
     return text
 
 

@@ -37,7 +37,7 @@ from postroad.words.names import Address
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401  # whatever stands in the file
-    return read_path(value, (info.context or {}).get("folder", ""))
+    return read_path(value, (info.context or {}).get("folder", ""), info.field_name or "")
 
 
 _AS_TEXT = PlainSerializer(str)

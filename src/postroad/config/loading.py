@@ -14,7 +14,7 @@ from postroad.config.model import Config
 from postroad.config.problems import sentences, wrong_places
 from postroad.config.table import LENIENT
 from postroad.files import read_text
-from postroad.words.inputs import InputError
+from postroad.words.inputs import InputError, limited
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
 
@@ -67,7 +67,7 @@ def survey(path: Path) -> tuple[list[str], Config]:
     settings = _made_without(places, tables, path)
     gone = frozenset(str(place[0]) for place in places if place)
     told += [more for more in settings.disagreements_beside(gone) if more not in told]
-    return [f"{path}: {sentence}" for sentence in told], settings
+    return [f"{path}: {sentence}" for sentence in limited(told)], settings
 
 
 def _made_without(places: Sequence[Sequence[int | str]], tables: dict[str, Any], path: Path) -> Config:
@@ -113,7 +113,7 @@ def _made(tables: dict[str, Any], path: Path, *, lenient: bool = False) -> Confi
 
 
 def _error(path: Path, what: list[str]) -> Exception:
-    return InputError("\n".join(f"{path}: {sentence}" for sentence in what))
+    return InputError(*what, where=str(path))
 
 
 def dump(config: Config) -> dict[str, Any]:

@@ -5,13 +5,14 @@ The defaults stand here for people to read; a test holds them to the defaults of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from postroad.config.aliases import AliasesTable
 from postroad.config.bounds import LimitsTable, TimeoutsTable
 from postroad.config.contradictions import check_routes, once_each
 from postroad.config.kinds import (
@@ -29,7 +30,6 @@ from postroad.config.kinds import (
     Refusals,
     RouteName,
     Server,
-    Targets,
 )
 from postroad.config.spool import SpoolTable
 from postroad.config.table import AtLeastOne, Port, SettingsTable
@@ -39,6 +39,7 @@ from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
+LONGEST_WAIT_S = 60.0  # for the first policy of a domain
 
 TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
 
@@ -98,54 +99,17 @@ class DkimTable(SettingsTable):
     valid: Duration = Field(default=0.0, description="How long a signature is valid; 0: it does not expire.")
 
 
-class AliasesTable(SettingsTable):
-    """Who gets mail for `root` and other names of this machine. It has no mailboxes: without an alias mail is refused.
-
-    Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` is for every
-    name that is not there. Aliases hold for names without a domain and for those at `hostname`, `own`, `localhost` and
-    `localhost.localdomain`; not for a domain that a route names.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Targets] = Field(init=False)
-
-    root: Targets = Field(default=(), description='Who gets mail from cron, such as `"ops@example.com"`.')
-    postmaster: Targets = Field(
-        default=(),
-        description='Who gets mail to the postmaster of this machine: `"root"`, or an address.',
-    )
-    file: File | None = Field(
-        default=None,
-        description="More aliases, as in aliases(5), but with addresses and names only. Keys set here come first.",
-    )
-
-    @property
-    def table(self) -> Mapping[str, tuple[str, ...]]:
-        """What the keys say, by the name in lower case."""
-        named = {"root": self.root, "postmaster": self.postmaster, **self.__pydantic_extra__}
-        return {name.lower(): targets for name, targets in named.items() if targets}
-
-    def disagreements(self) -> Iterator[str]:
-        """What its keys contradict each other in."""
-        yield from once_each("it has", (name.lower() for name in self.model_fields_set))
-        for name, targets in self.__pydantic_extra__.items():
-            if not name or "@" in name:
-                yield (
-                    f'"{name}" is not a name; write only the part before the @: it holds for all names of this machine'
-                )
-            if not targets:
-                yield f'"{name}" has no address; write one, such as "user@example.com", or leave it out'
-
-
 class DeliverTable(SettingsTable):
     """How mail is delivered."""
 
     concurrency: AtLeastOne = Field(
         default=200,
-        description="Maximum deliveries at once. Those that only wait for a slow host are counted separately.",
+        description="Maximum deliveries at once of this relay. Those that only wait for a slow host count separately.",
     )
     concurrency_per_address: AtLeastOne = Field(
-        default=20, description="Maximum deliveries at once to one address; Postfix has the same limit."
+        default=20,
+        description="Maximum deliveries at once to one address, of all relays on the spool together; one for each of "
+        "them at least. Postfix has the same limit.",
     )
     reuse: Duration = Field(default=300.0, description="How long a connection may be reused; 0: never.")
     reuse_idle: Duration = Field(
@@ -177,13 +141,15 @@ class DeliverTable(SettingsTable):
     mta_sts_wait: Duration = Field(
         default=5.0,
         description="How long the first mail to a domain waits for its policy; after that it goes as without one, and"
-        " the fetch goes on for the next. A policy that is kept is applied in any case.",
+        " the fetch goes on for the next; a minute at most. A policy that is kept is applied in any case.",
     )
     port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
     allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
 
     def disagreements(self) -> Iterator[str]:
         """What its keys contradict each other in."""
+        if self.mta_sts_wait > LONGEST_WAIT_S:
+            yield "mta_sts_wait is longer than a minute, and a web server that hangs would hold up mail; write less"
         yield from once_each("source has", (f"IPv{address.version}" for address in self.source))
         yield from once_each("families has", (f"IPv{version}" for version in self.families))
         if not self.families:
@@ -464,6 +430,12 @@ class Config(SettingsTable):
     metrics: MetricsTable = MetricsTable.model_construct()
     log: LogTable = LogTable.model_construct()
     check: CheckTable = CheckTable.model_construct()
+
+    @property
+    def dane_only_keys(self) -> tuple[str, ...]:
+        """The keys by which mail is never sent without DANE."""
+        modes = {"deliver": self.deliver.tls} | {f"route[{at}]": each.demand for at, each in enumerate(self.route, 1)}
+        return tuple(f"{table}.tls" for table, mode in modes.items() if mode == "dane-only")
 
     def disagreements(self) -> Iterator[str]:
         """What its keys contradict each other in."""

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from postroad.config.model import Config
 from postroad.config.table import DisagreementError
+from postroad.words.inputs import quoted
 from postroad.words.names import cut
+from postroad.words.visible import visible
 
 Place = tuple[int | str, ...]
 
@@ -60,13 +62,13 @@ def _key(loc: Place) -> str:
     """`listen[1].port: ` as one would say it; tables in a list are counted from 1."""
     text = ""
     for part in loc:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{visible(cut(part))}"
     return text.removeprefix(".") + ": " if text else ""
 
 
 def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, whose ctx is anything
     kind, ctx = error["type"], error.get("ctx", {})
-    shown = f'"{cut(error["input"])}"' if isinstance(error["input"], str) else str(error["input"]).lower()
+    shown = quoted(error["input"])
     if kind == "value_error":
         return str(ctx["error"])
     if kind == "extra_forbidden":
@@ -81,12 +83,26 @@ def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, wh
         return f"{shown} is out of range; write {_BOUNDS[kind].format(**ctx)}"
     if kind in ("too_short", "string_too_short"):
         return "it is empty; write at least one"
-    table = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
-    if kind in ("model_type", "model_attributes_type"):
-        return f"this is a table with its own keys; write [{table}] and the keys below it"
-    if kind == "tuple_type" and _section(error["loc"]):
+    return _about_tables(error) or f"{shown} has the wrong type; write {_KINDS.get(kind, error['msg'])}"
+
+
+def _about_tables(error: Any) -> str:  # noqa: ANN401  # as above
+    """Where a table should stand and does not, or several; "" if none should."""
+    kind, loc = error["type"], error["loc"]
+    table = ".".join(part for part in loc if isinstance(part, str))
+    if kind == "tuple_type" and _section(loc):
         return f"there may be several of these tables; write [[{table}]] in double brackets"
-    return f"{shown} has the wrong type; write {_KINDS.get(kind, error['msg'])}"
+    if kind not in ("model_type", "model_attributes_type"):
+        return ""
+    if isinstance(loc[-1], int):
+        return f"each of these is a table; write {_inline(error)}, or [[{table}]] and its keys below that"
+    return f"this is a table with its own keys; write [{table}] and the keys below it"
+
+
+def _inline(error: Any) -> str:  # noqa: ANN401  # as above
+    """A table that has what was written as its first key."""
+    first, value = next(iter(_fields(error["loc"]))), error["input"]
+    return f"{{{first} = {quoted(value) if isinstance(value, str) else '...'}}}"
 
 
 def _unknown(loc: Place) -> str:

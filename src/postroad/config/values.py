@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from postroad.routing import parse_pattern, parse_target
-from postroad.words.bounds import shown
+from postroad.words.inputs import quoted
 from postroad.words.mail import Mailbox, parse_mailbox
-from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
+from postroad.words.names import Address, Unreadable, parse_address, parse_domain
 
 Network = IPv4Network | IPv6Network
 
@@ -26,7 +26,10 @@ WRITERS = "writers"  # what a spool in a folder has a lock of its own for
 MESSAGE_SIZE = 50 * MIB
 SPOOL = Path("/var/spool/postroad")
 
+_EXAMPLES = {"path": SPOOL, "zones": Path("/etc/postroad/example.com.zone")}  # of paths, by their keys
+
 LARGEST = 2**50
+LONGEST_PATH = 4096  # PATH_MAX of Linux
 LONGEST_S = 10 * 366 * 86400
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
 _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -34,6 +37,7 @@ _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|days|day|d)\s*")
 _TIMES = re.compile(rf"(?:{_TIME.pattern})+\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z")
 _NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_OCTETS)})\Z")
 
 
@@ -50,10 +54,10 @@ def read_duration(value: Any) -> float:  # noqa: ANN401  # whatever stands in th
     elif _is_number(value):
         seconds = value
     if seconds > LONGEST_S:
-        raise ValueError(f"{_cut(value)} is longer than ten years, the longest time allowed")
+        raise ValueError(f"{quoted(value)} is longer than ten years, the longest time allowed")
     if seconds < 0:
         raise ValueError(
-            f'{_cut(value)} is not a time; write seconds, or a text such as "90s", "5m", "4h", "5d" or "5 days"'
+            f'{quoted(value)} is not a time; write seconds, or a text such as "90s", "5m", "4h", "5d" or "5 days"'
         )
     return float(seconds)
 
@@ -73,10 +77,10 @@ def read_size(value: Any) -> int:  # noqa: ANN401  # whatever stands in the file
     found = _SIZE.match(value) if isinstance(value, str) else None
     octets = float(found[1]) * _OCTETS[found[2]] if found else value
     if isinstance(octets, int | float) and not isinstance(octets, bool) and octets > LARGEST:
-        raise ValueError(f"{_cut(value)} is more than {LARGEST // 2**30} GiB, the largest size allowed")
+        raise ValueError(f"{quoted(value)} is more than {LARGEST // 2**30} GiB, the largest size allowed")
     if found or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
         return int(octets)
-    raise ValueError(f'{_shown(value)} is not a size; write octets, or a text such as "500KiB" or "50MiB"')
+    raise ValueError(f'{quoted(value)} is not a size; write octets, or a text such as "500KiB" or "50MiB"')
 
 
 def write_size(octets: int) -> str:
@@ -87,22 +91,26 @@ def write_size(octets: int) -> str:
     return str(octets)
 
 
-def read_domain(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
-    """A domain name in canonical form."""
+def read_domain(value: Any, after: str = "") -> str:  # noqa: ANN401  # whatever stands in the file
+    """A domain name in canonical form; without what it begins with."""
+    if after and isinstance(value, str) and not isinstance(bare := parse_domain(value.removeprefix(after)), Unreadable):
+        return bare
     if isinstance(value, str) and parse_address(value.strip("[]")):
-        raise ValueError(f'"{value}" is an IP address; write a domain name here, such as "mail.example.com"')
-    domain = parse_domain(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
+        raise ValueError(f'{quoted(value)} is an IP address; write a domain name here, such as "mail.example.com"')
+    domain = parse_domain(value) if isinstance(value, str) else Unreadable("", "not a text")
     if isinstance(domain, Unreadable):
-        raise ValueError(f'{domain}; write a domain name, such as "mail.example.com"')  # noqa: TRY004  # wrong text, or type
+        raise ValueError(f'{quoted(value)}: {domain.why}; write a domain name, such as "mail.example.com"')  # noqa: TRY004  # wrong text, or type
     return domain
 
 
 def read_pattern(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """What a route is for: `example.com`, `.example.com` for all below it, or `*` for all mail."""
+    if isinstance(value, str) and value.startswith("*.") and not isinstance(parse_domain(value[2:]), Unreadable):
+        raise ValueError(f'{quoted(value)} has a star; write "{value[1:]}" for all names below it')
     if value == "*":
         return "*"
     if isinstance(value, str) and value.startswith("."):
-        return "." + read_domain(value[1:])
+        return "." + read_domain(value, ".")
     return read_domain(value)
 
 
@@ -118,10 +126,10 @@ def read_provider(value: Any) -> str:  # noqa: ANN401  # whatever stands in the 
     from postroad.words.providers import parse_provider  # noqa: PLC0415  # a list that most files do not need
 
     if not isinstance(value, str):
-        raise ValueError(f'{_shown(value)} is not a provider; write its name, such as "microsoft"')  # noqa: TRY004  # as above
+        raise ValueError(f'{quoted(value)} is not a provider; write its name, such as "microsoft"')  # noqa: TRY004  # as above
     key = parse_provider(value)
     if isinstance(key, Unreadable):
-        raise ValueError(f'"{key.text}" is {key.why}')  # noqa: TRY004  # as above
+        raise ValueError(f"{quoted(value)} is {key.why}")  # noqa: TRY004  # as above
     return key
 
 
@@ -129,7 +137,7 @@ def read_route_name(value: Any) -> str:  # noqa: ANN401  # whatever stands in th
     """The name of a route, as other settings, logs and reports call it."""
     if not isinstance(value, str) or not _NAME.match(value):
         raise ValueError(
-            f'{_shown(value)} is not a name for a route; write letters, digits and hyphens, such as "ses", 40 at most'
+            f'{quoted(value)} is not a name for a route; write letters, digits and hyphens, such as "ses", 40 at most'
         )
     return value
 
@@ -138,7 +146,7 @@ def read_node_name(value: Any) -> str:  # noqa: ANN401  # whatever stands in the
     """The name of a relay among those that share its spool; in a folder it names a file."""
     if not isinstance(value, str) or not _NODE.match(value) or value == WRITERS:
         raise ValueError(
-            f"{_shown(value)} is not a name for a node; write letters, digits, dots and hyphens, such as "
+            f"{quoted(value)} is not a name for a node; write letters, digits, dots and hyphens, such as "
             f'"mx1.example.com", 100 at most, other than "{WRITERS}"'
         )
     return value
@@ -148,11 +156,11 @@ def read_refusals(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever st
     """Patterns of refusals: one or several."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not items:
-        raise ValueError(f'{_shown(value)} is no pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]')
-    patterns = [parse_pattern(item) if isinstance(item, str) else Unreadable(str(item), "not a text") for item in items]
-    for pattern in patterns:
+        raise ValueError(f'{quoted(value)} is no pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]')
+    patterns = [parse_pattern(item) if isinstance(item, str) else Unreadable("", "not a text") for item in items]
+    for item, pattern in zip(items, patterns, strict=True):
         if isinstance(pattern, Unreadable):
-            raise ValueError(f'"{pattern.text}": {pattern.why}')  # noqa: TRY004  # wrong text, or type
+            raise ValueError(f"{quoted(item)}: {pattern.why}")  # noqa: TRY004  # wrong text, or type
     return tuple(map(str, patterns))
 
 
@@ -161,14 +169,14 @@ def read_network(value: Any) -> Network:  # noqa: ANN401  # whatever stands in t
     try:
         return ip_network(value if isinstance(value, str) else "")
     except ValueError:
-        raise ValueError(f"{_shown(value)} is not a network; write one, such as {_network_meant(value)}") from None
+        raise ValueError(f"{quoted(value)} is not a network; write one, such as {_network_meant(value)}") from None
 
 
 def read_address(value: Any) -> Address:  # noqa: ANN401  # whatever stands in the file
     """An IP address."""
     address = parse_address(value) if isinstance(value, str) else None
     if address is None:
-        raise ValueError(f'{_shown(value)} is not an IP address; write one, such as "192.0.2.1" or "2001:db8::1"')
+        raise ValueError(f'{quoted(value)} is not an IP address; write one, such as "192.0.2.1" or "2001:db8::1"')
     return address
 
 
@@ -180,18 +188,19 @@ def read_host(value: Any) -> str | Address:  # noqa: ANN401  # whatever stands i
 
 def read_mailbox(value: Any) -> Mailbox:  # noqa: ANN401  # whatever stands in the file
     """An address of mail, in ASCII, at a domain."""
-    mailbox = parse_mailbox(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
+    mailbox = parse_mailbox(value) if isinstance(value, str) else Unreadable("", "not a text")
     if isinstance(mailbox, Unreadable):
-        raise ValueError(f'{mailbox}; write an address, such as "user@example.com"')  # noqa: TRY004  # wrong text, or type
+        raise ValueError(f'{quoted(value)}: {mailbox.why}; write an address, such as "user@example.com"')  # noqa: TRY004  # wrong text, or type
     if mailbox.needs_smtputf8 or not isinstance(mailbox.domain, str):
-        raise ValueError(f'{_cut(value)} cannot be used here; write an address in ASCII, such as "user@example.com"')
+        raise ValueError(f'{quoted(value)} cannot be used here; write an address in ASCII, such as "user@example.com"')
     return mailbox
 
 
-def read_path(value: Any, folder: str | Path) -> Path:  # noqa: ANN401  # whatever stands in the file
-    """A path; a relative one begins in the folder of the settings file."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f'{_shown(value)} is not a path; write one, such as "/etc/postroad/users"')
+def read_path(value: Any, folder: str | Path, key: str = "") -> Path:  # noqa: ANN401  # whatever stands in the file
+    """A path on one line; a relative one begins in the folder of the settings file."""
+    if not isinstance(value, str) or not value or _CONTROL.search(value) or len(value) > LONGEST_PATH:
+        example = _EXAMPLES.get(key, Path("/etc/postroad", key or "file"))
+        raise ValueError(f'{quoted(value)} is not a path; write one, such as "{example}"')
     return Path(folder, value)
 
 
@@ -204,7 +213,7 @@ def read_place(value: Any) -> tuple[str | Address, int | None]:  # noqa: ANN401 
     if not colon or text.endswith("]"):
         host, port = text, ""
     if colon and port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
-        raise ValueError(f"{_shown(value)} has no port from 1 to 65535 behind its colon")
+        raise ValueError(f"{quoted(value)} has no port from 1 to 65535 behind its colon")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     return read_host(bare), int(port) if port else None
 
@@ -221,7 +230,7 @@ def read_server(value: Any) -> str:  # noqa: ANN401  # whatever stands in the fi
     """A name server: an address, with a port if it is not 53."""
     host, port = read_place(value)
     if isinstance(host, str):
-        raise ValueError(f'{_shown(value)} is not an address; write the name server\'s own, such as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
+        raise ValueError(f'{quoted(value)} is not an address; write the name server\'s own, such as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
     return write_place((host, port))
 
 
@@ -231,7 +240,7 @@ def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401  # 
         return None
     host, port = read_place(value) if isinstance(value, str) else ("", None)
     if isinstance(host, str) or port is None:
-        raise ValueError(f'{_shown(value)} is not an address with a port; write both, such as "127.0.0.1:9925"')
+        raise ValueError(f'{quoted(value)} is not an address with a port; write both, such as "127.0.0.1:9925"')
     return host, port
 
 
@@ -240,7 +249,7 @@ def read_targets(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever sta
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise ValueError(
-            f'{_shown(value)} is not an address; write one, or a list such as ["a@example.com", "b@example.com"]'
+            f'{quoted(value)} is not an address; write one, or a list such as ["a@example.com", "b@example.com"]'
         )
     return tuple(str(parse_target(item)).removesuffix("@") for item in items)
 
@@ -259,11 +268,3 @@ def _network_meant(value: object) -> str:
         return f'"{ip_network(value, strict=False)}"'  # type: ignore[arg-type]  # whatever it is
     except ValueError:
         return '"192.0.2.0/24" or "2001:db8::/32"'
-
-
-def _cut(value: object) -> str:
-    return shown(value) if not isinstance(value, str) else _shown(cut(value))
-
-
-def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -136,7 +136,9 @@ class _Run:
                 await self._talk(session, step)
                 return
         except HostError as error:
-            self._end(Ended(step.number, error.phase, session.told, error.outcome, session.tls, proof=session.proof))
+            proof, helo = session.proof, session.helo
+            told, lost, tls = session.told, error.outcome, session.tls
+            self._end(Ended(step.number, error.phase, told, lost, tls, proof=proof, helo=helo))
         except BaseException:
             session.close()
             raise
@@ -151,7 +153,8 @@ class _Run:
         await session.hello(clear=step.clear)
         told = await session.deliver(self._job.message, self._walk.recipients(step.number))
         over = session.takes_dsn_over
-        self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over, proof=session.proof))
+        proof, helo = session.proof, session.helo
+        self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over, proof=proof, helo=helo))
         if self._pool:
             self._pool.give(door_of(step.target, self._settings), session)
         else:

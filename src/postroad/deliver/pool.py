@@ -15,12 +15,12 @@ SWEEP_S = 1.0
 
 
 Door = tuple[str, int, int]
-"""What makes two connections alike: the address as text, the port, and the settings of the route, by identity."""
+"""What makes two connections alike: the address as text, the port, and the settings of the route."""
 
 
 def door_of(target: Target, settings: DeliverSettings) -> Door:
     """The door of a target under these settings."""
-    return target.where, target.port or settings.port, id(settings)
+    return target.where, target.port or settings.port, settings.serial
 
 
 class Pool:

@@ -143,4 +143,4 @@ def _key(answer: Route | Refusal, settings: DeliverSettings) -> Hashable:
     if isinstance(answer, Refusal):
         return str(answer.destination)
     names = frozenset((each.name, each.port) for level in answer.levels for each in level.exchangers)
-    return names, id(settings)
+    return names, settings.serial

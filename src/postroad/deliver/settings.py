@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Self
 
 from postroad.dialogue import ClientSettings
@@ -16,13 +17,15 @@ class DeliverSettings(ClientSettings):
     """The settings that all attempts share.
 
     `source` are addresses of this machine to connect from, one of each family; none: the system's choice.
-    `signs_once`: of our signatures only the first goes along.
+    `signs_once`: of our signatures only the first goes along. `serial` tells the settings of one route from those of
+    any other that this process ever had, also where both say the same: their connections and routes are not shared.
     """
 
     port: int = 25
     source: tuple[Address, ...] = ()
     walk: WalkPolicy = field(default_factory=WalkPolicy)
     signs_once: bool = False
+    serial: int = field(default_factory=count().__next__, init=False, repr=False, compare=False)
 
     def source_for(self, target: Address) -> Address | None:
         """The address to connect from, of the target's family."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from postroad.dialogue.conversation import Conversation, HostError
 from postroad.dialogue.settings import ClientSettings
 from postroad.net import Stream
+from postroad.smtp import StartTls
 from postroad.tls import judge
 from postroad.words.outcome import Phase
 from postroad.words.tls import IN_CLEAR, Demand, Miss, Proof, TlsFailure
@@ -22,23 +23,39 @@ class SecuredConversation(Conversation):
         self._exchange = exchange
         self._demand = demand
 
-    async def _secure(self, shake: Callable[[str], Awaitable[None]]) -> None:
-        """TLS, judged before anything else is said.
+    async def _secure(self, begin: Callable[[str], Awaitable[bool]]) -> bool:
+        """TLS, judged before anything else is said; False: the host says that it has none.
 
         Raises:
-            HostError: the handshake failed, or does not prove what is demanded.
+            HostError: it broke off from when we asked for it, or does not prove what is demanded.
 
         """
         demand = self._demand
         try:
-            await shake(demand.server_name or self._exchange)
+            has_begun = await begin(demand.server_name or self._exchange)
         except HostError as lost:
             self.proof = Proof(miss=Miss(TlsFailure.VALIDATION, lost.outcome.text))
-            raise
+            if demand.allows_clear or lost.outcome.reply:
+                raise
+            # As Postfix has it, and as a certificate that proves nothing: what keeps the mail is that TLS must be
+            raise self.refuse(f"{demand.why}, but {lost.outcome.text}", "4.7.5") from lost
+        if not has_begun:
+            return False
         self.proof = judge(self.certificates, demand, self._exchange, self._settings.trust, time.time())
         if self.proof.miss and not self.proof.meets(demand):
             miss = demand.refusal(self.proof.miss)
             raise self.refuse(miss.why, miss.status)
+        return True
+
+    async def _begin_with_tls(self, server_name: str) -> bool:
+        await self._handshake(server_name)
+        return True
+
+    async def _ask_for_tls(self, server_name: str) -> bool:
+        reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
+        if reply.code == 220:
+            await self.start_tls(server_name)
+        return reply.code == 220
 
     def _stay_in_clear(self) -> None:
         """The host does not start TLS: as if it had none, whether or not it said so (RFC 7672 section 2.2)."""

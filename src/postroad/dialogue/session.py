@@ -19,7 +19,6 @@ from postroad.smtp import (
     Expect,
     Helo,
     More,
-    StartTls,
     Step,
     Terms,
     Transaction,
@@ -73,6 +72,7 @@ class Session(SecuredConversation):
         super().__init__(stream, settings, exchange, demand)
         self.told: dict[int, Outcome] = {}
         self.messages = 0  # transactions begun
+        self.helo = ""  # the name by which the host first answered EHLO
         self.opened_at = asyncio.get_running_loop().time()
         self._sending: _Sending | None = None
         self._terms = Terms(settings.timeouts, settings.chunking)
@@ -88,7 +88,7 @@ class Session(SecuredConversation):
 
         """
         if self._settings.implicit_tls:
-            await self._secure(self._handshake)
+            await self._secure(self._begin_with_tls)
             self.phase = Phase.GREETING
         return self._agreed(await self._reply(self._settings.timeouts.greeting_s))
 
@@ -102,12 +102,10 @@ class Session(SecuredConversation):
         """
         if loop := why_ourselves(await self.ehlo(), self._hostname, self._stream.peer):
             raise self.refuse(loop, "4.4.6")
+        self.helo = self.capabilities.name
         offers = self._settings.tls and self._demand.uses_tls and self.capabilities.starttls
-        if offers and not clear and not self.tls:
-            reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
-            if reply.code == 220:
-                await self._secure(self.start_tls)
-                await self.ehlo()
+        if offers and not clear and not self.tls and await self._secure(self._ask_for_tls):
+            await self.ehlo()
         if not self.tls:
             self._stay_in_clear()
         if self._settings.login:

@@ -187,12 +187,16 @@ class _Question:
         self.waiting: list[asyncio.Future[_Kept]] = []
 
     def hear(self, answer: Answer[Any]) -> None:
+        if not self.waiting:  # the last gave up in the turn of the loop in which the answer came
+            return
         kept = self._cache.settle(self._key, answer)
         for waiting in self.waiting:
             if not waiting.done():
                 waiting.set_result(kept)
 
     def fail(self, problem: BaseException) -> None:
+        if not self.waiting:
+            return
         self._cache.fail(self._key)
         for waiting in self.waiting:
             if not waiting.done():

@@ -96,13 +96,17 @@ def _answered(each: ReportedRecipient) -> list[str]:
     when = f" on {date(word.at)}" if word and word.at != each.trail[-1].at else ""
     if outcome.reply:
         return [*_wrapped(f"{who} replied{when}:"), *_quoted(outcome)]
+    if outcome.phase is Phase.POLICY:
+        return _wrapped(f"{who} was not contacted{when}: {outcome.text}.")
     return _wrapped(f"{who}{when}: {outcome.text}." if word else f"{outcome.text}.")
 
 
 def _given_up(report: Report, each: ReportedRecipient) -> list[str]:
     """How long it was tried and how often, and what was met last."""
-    count = sum(bool(tried.attempt.story_of(tried.index)) for tried in each.trail)
-    tries = f", in {counted(count, 'attempt')}" if count else ""
+    asked = sum(bool(tried.attempt.story_of(tried.index)) for tried in each.trail)
+    tries = f", in {counted(len(each.trail), 'attempt')}" if asked else ""
+    if 0 < asked < len(each.trail):
+        tries += f", of which {asked:,} got as far as a server"
     news = f"It could not be delivered within {duration(report.now - report.received_at)}{tries}."
     if each.outcome.for_sender:
         return _wrapped(f"{news} The mail system here has a fault: {each.outcome.for_sender}.")

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from postroad.build import Mailer, Routed, opportunistic_tls, system_trust
 from postroad.dialogue import ClientSettings, HostError, Session
 from postroad.dns import Resolver, WireSettings, ZoneResolver
 from postroad.examine.certificate import read_certificate
-from postroad.gather import PublishedPolicies, why_dane_is_off
+from postroad.gather import Policies, PublishedPolicies, RefreshedPolicies, RelayPolicies, why_dane_is_off
 from postroad.net import NetError, connect
 from postroad.routing import Exchanger, Refusal, Route
 from postroad.smtp import Timeouts
-from postroad.tls import END_ENTITY, Override, Trust, matches, tlsa_faults, usable, why_untrusted
+from postroad.tls import END_ENTITY, Override, StsKept, Trust, matches, tlsa_faults, usable, why_untrusted
 from postroad.words.facts import Bogus, Found, HostFacts, Temporary, Tlsa, is_authentic
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Phase, Result
-from postroad.words.policies import DaneFacts, StsKnown, StsPublished
+from postroad.words.policies import DaneFacts, StsKnown, StsPolicy, StsPublished
 from postroad.words.sessions import Certificate
 from postroad.words.tls import OPPORTUNISTIC, Demand, Proof, TlsLevel
 
@@ -84,7 +84,10 @@ class TlsaSeen:
 
 @dataclass(frozen=True, slots=True)
 class ExchangerSeen:
-    """An exchanger: what a connection to it has to be, on which grounds, and what its addresses showed."""
+    """An exchanger: what a connection to it has to be, on which grounds, and what its addresses showed.
+
+    `refreshed` is what a connection will have to be once the relay has refreshed its policy, if that is something else.
+    """
 
     preference: int
     name: str
@@ -92,6 +95,7 @@ class ExchangerSeen:
     dane: DaneFacts
     addresses: tuple[AddressSeen, ...]
     tlsa: tuple[TlsaSeen, ...] = ()
+    refreshed: Demand | None = None
 
     @property
     def result(self) -> TlsResult:
@@ -101,16 +105,24 @@ class ExchangerSeen:
 
 @dataclass(frozen=True, slots=True)
 class PolicySeen:
-    """What a policy domain has of MTA-STS: the policy that counts, and what is published, if we looked for that."""
+    """What a policy domain has of MTA-STS: the policy that counts, and what is published, if we looked for that.
+
+    `kept` is what the relay has in its spool, `refreshed` the policy that its next refresh will put in its place.
+    """
 
     domain: str
     known: StsKnown
     published: StsPublished | Temporary | Bogus | None = None
+    kept: StsKept | None = None
+    refreshed: StsPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What protects mail to a domain, as it was at a time. `dane_off` is a sentence, if DANE is off here."""
+    """What protects mail to a domain, as it was at a time.
+
+    `dane_off` is a sentence, if DANE is off here; so is `kept_unknown`, if nobody can say what the relay has kept.
+    """
 
     destination: Destination
     routed: Routed
@@ -119,6 +131,7 @@ class Protection:
     policies: tuple[PolicySeen, ...]
     dane_off: str
     at: float
+    kept_unknown: str = ""
 
     @property
     def answer(self) -> Route | Refusal:
@@ -176,18 +189,38 @@ async def look(destination: Destination, mailer: Mailer, settings: LookSettings)
     routed, dane_off = await asyncio.gather(mailer.route(destination), _why_dane_is_off(mailer.resolver, settings))
     answer = routed.answer
     seen = await _look_at_all(answer, routed, settings) if isinstance(answer, Route) else ()
-    published = mailer.policies.seen if isinstance(mailer.policies, PublishedPolicies) else {}
-    policies = tuple(
-        PolicySeen(str(domain), known, published.get(str(domain))) for domain, known in routed.demands.sts.items()
-    )
-    return Protection(destination, routed, mailer.override_of(routed.by), seen, policies, dane_off, time.time())
+    after, why_not = await _after_refresh(mailer, routed), ""
+    seen = tuple(replace(each, refreshed=after.get(each.name)) for each in seen)
+    if isinstance(mailer.policies, RelayPolicies):
+        why_not = mailer.policies.why_not
+    policies = tuple(_policy_seen(str(domain), known, mailer.policies) for domain, known in routed.demands.sts.items())
+    override = mailer.override_of(routed.by)
+    return Protection(destination, routed, override, seen, policies, dane_off, time.time(), why_not)
+
+
+def _policy_seen(domain: str, known: StsKnown, policies: Policies | None) -> PolicySeen:
+    if isinstance(policies, PublishedPolicies):
+        return PolicySeen(domain, known, policies.seen.get(domain))
+    if not isinstance(policies, RelayPolicies):
+        return PolicySeen(domain, known)
+    seen, kept = policies.published.seen.get(domain), policies.kept.get(domain)
+    return PolicySeen(domain, known, seen, kept, policies.refreshed.get(domain, StsKnown()).policy)
+
+
+async def _after_refresh(mailer: Mailer, routed: Routed) -> Mapping[str, Demand]:
+    """What connections will have to be once the relay has refreshed its policies, where that is something else."""
+    if not isinstance(mailer.policies, RelayPolicies) or not mailer.policies.refreshed:
+        return {}
+    after = replace(mailer, policies=RefreshedPolicies(routed.demands.sts, mailer.policies.refreshed))
+    demands, now = (await after.route(routed.destination)).demands.by_exchanger, routed.demands.by_exchanger
+    return {name: demand for name, demand in demands.items() if demand != now.get(name)}
 
 
 async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
     if isinstance(resolver, ZoneResolver):
         unsigned = "DANE is off: none of these zones has a DNSKEY record, and one without is not signed"
         return "" if resolver.zone_data.is_any_signed else unsigned
-    return await why_dane_is_off(resolver, settings.asked) if settings.asked else ""
+    return (await why_dane_is_off(resolver, settings.asked) or "") if settings.asked else ""
 
 
 async def _look_at_all(route: Route, routed: Routed, settings: LookSettings) -> tuple[ExchangerSeen, ...]:

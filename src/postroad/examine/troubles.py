@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from postroad.build import Subject, sure
+from postroad.build import RecordTerms, Subject, records_of, sure
 from postroad.examine.evidence import examine
 from postroad.examine.sources import SourceOptions, build_sources
 from postroad.planning import Check, CheckTrouble, Weight, is_stand_in
@@ -17,22 +17,27 @@ from postroad.words.names import parse_address
 
 _NET = re.compile(r"[0-9a-f.:]+/\d+")
 
+USUAL = RecordTerms()
 ABOUT_RECORDS = frozenset({Need.RECORDS, Need.SERVERS})
 
 
-async def records_evidence(
-    subject: Subject, resolvers: Sequence[str] = (), *, allow_loopback: bool = False
-) -> Evidence:
+async def records_evidence(subject: Subject, resolvers: Sequence[str] = (), terms: RecordTerms = USUAL) -> Evidence:
     """What `check` knows of a domain in zone files; of one in DNS its records alone, and no policies or drift.
+
+    What the domain asks of the TLS of those who send to it belongs to its records, as the terms say.
 
     Raises:
         InputError: a file or a server cannot be used.
         NotNowError: DNS cannot tell the records now.
 
     """
-    choice = SourceOptions(subject.loaded, resolvers=resolvers, quick=not subject.zones, allow_loopback=allow_loopback)
+    is_local = terms.allow_loopback
+    choice = SourceOptions(subject.loaded, resolvers=resolvers, quick=not subject.zones, allow_loopback=is_local)
     evidence = await examine(subject.destination, build_sources(choice))
     sure(evidence.snapshot)
+    if subject.loaded or terms.sts_policy or terms.published:
+        whole = await records_of(subject, resolvers, terms)
+        return replace(evidence, snapshot=replace(evidence.snapshot, published=whole.snapshot.published))
     return evidence
 
 

@@ -8,7 +8,7 @@ Stops: `asking` (`gather`: what is needed to route; `gather_more`: what people w
 hosts), `dane` (TLSA records, and whether the resolver validates), `demands` (what DANE and MTA-STS ask of each
 exchanger), `saved` (a snapshot as JSON, and read back), `sts` (the record and the policy of MTA-STS), `https` (a
 document), `response` (whether it came, and whole), `policies` (those of all domains, kept and refreshed),
-`report_record` (where TLS reports go).
+`looking` (what a relay has kept, for people), `report_record` (where TLS reports go).
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.demands import Demands, Policies, gather_demands, gather_demands_of_hosts
     from postroad.gather.https import HTTPS_PORT, Fetched, HttpsSettings, fetch, post
-    from postroad.gather.policies import StsPolicies, StsWorld, kept_policies
+    from postroad.gather.looking import (
+        RefreshedPolicies,
+        RelayPolicies,
+        fetched_once,
+        kept_policies,
+        not_fetched,
+    )
+    from postroad.gather.policies import KIND, StsPolicies, StsWorld
     from postroad.gather.report_record import gather_report_record
     from postroad.gather.response import MAX_OCTETS
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
@@ -40,7 +47,8 @@ __getattr__, __dir__ = door(
     dane="gather_dane gather_dane_of_hosts why_dane_is_off",
     demands="Demands Policies gather_demands gather_demands_of_hosts",
     https="Fetched HTTPS_PORT HttpsSettings fetch post",
-    policies="StsPolicies StsWorld kept_policies",
+    looking="RefreshedPolicies RelayPolicies fetched_once kept_policies not_fetched",
+    policies="KIND StsPolicies StsWorld",
     report_record="gather_report_record",
     response="MAX_OCTETS",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",

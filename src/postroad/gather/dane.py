@@ -62,8 +62,8 @@ async def gather_dane_of_hosts(
     return await _Asker(resolver, settings).run(searches)
 
 
-async def why_dane_is_off(resolver: Resolver, asked: WireSettings) -> str:
-    """A sentence, if nothing that the name servers say is ever vouched for; "" if it is, or nobody can say now."""
+async def why_dane_is_off(resolver: Resolver, asked: WireSettings) -> str | None:
+    """A sentence, if nothing that the name servers say is ever vouched for; "" if it is, None if nobody can say now."""
     far = [str(server) for server in asked.servers if not asked.believes(server)]
     if len(far) == len(asked.servers):
         are = "is" if len(far) == 1 else "are"
@@ -72,8 +72,10 @@ async def why_dane_is_off(resolver: Resolver, asked: WireSettings) -> str:
             " run a validating resolver here, or set dns.trust_ad = true if the way is safe"
         )
     root = await resolver.resolve(_ROOT, RecordType.NS)
-    if is_authentic(root) or isinstance(root, Temporary | Bogus):
+    if is_authentic(root):
         return ""
+    if isinstance(root, Temporary | Bogus):
+        return None
     near = listing(str(server) for server in asked.servers if asked.believes(server))
     return f"DANE is off: the resolver at {near} does not validate; turn DNSSEC validation on there"
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from postroad.dns import Resolver
 from postroad.gather.dane import SMTP_PORT, gather_dane, gather_dane_of_hosts
-from postroad.tls import AUTO, Known, Override, TlsMode, demanded
+from postroad.tls import AUTO, Known, Listing, Override, TlsMode, demanded
 from postroad.words.facts import HostFacts, NoData, NoName, Snapshot, is_authentic
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import DaneFacts, StsKnown
@@ -94,11 +94,13 @@ def _decided(
     *,
     is_named: bool,
 ) -> Demands:
-    nobody, nothing = DaneFacts(), StsKnown()
-    demands = {
-        name: demanded(Known(name, override, dane.get(name, nobody), (sts or {}).get(name, nothing).policy, is_named))
-        for name in exchangers
-    }
+    nobody, demands = DaneFacts(), {}
+    policies = {name: each.policy for name, each in (sts or {}).items() if each.policy}
+    listings = {id(policy): Listing(policy.mx) for policy in {id(each): each for each in policies.values()}.values()}
+    for name in exchangers:
+        policy = policies.get(name)
+        listing = listings[id(policy)] if policy else None
+        demands[name] = demanded(Known(name, override, dane.get(name, nobody), policy, is_named, listing))
     return Demands(demands, dane, known or {})
 
 

@@ -59,6 +59,7 @@ class _Request:
         method = "GET" if self.document is None else "POST"
         host = self.host if self.port == HTTPS_PORT else f"{self.host}:{self.port}"
         head = f"{method} {self.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postroad\r\nConnection: close\r\n"
+        head += "Accept-Encoding: identity\r\n"  # without a word any coding would do
         if self.document is not None:
             head += f"Content-Type: {self.media_type}\r\nContent-Length: {len(self.document)}\r\n"
         return f"{head}\r\n".encode("ascii") + (self.document or b"")

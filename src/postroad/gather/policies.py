@@ -97,7 +97,7 @@ class StsPolicies:
             async with asyncio.timeout(asking.began_at + budget_s - self._world.steady()):
                 return await asyncio.shield(asking.task)
         except TimeoutError:
-            return self._meanwhile(destination, f"its policy was not to be found within {seconds(budget_s)}")
+            return self._meanwhile(destination, f"its policy was not found within {seconds(budget_s)}")
 
     async def refresh(self) -> None:
         """Fetch anew what is due for it, forget what is over, and keep what could not be kept before."""
@@ -299,7 +299,7 @@ class _Shelf:
 
     async def _read(self) -> Mapping[str, StsKept]:
         try:
-            found = await _recalled(self._store)
+            found = {lesson.key: read_kept(lesson.text) for lesson in await self._store.recall(KIND)}
         except SpoolError as trouble:
             self._hear(trouble)
             return {}
@@ -339,20 +339,6 @@ class _Shelf:
         if not self._is_in_trouble:
             self._is_in_trouble = True
             self._tell(Event("gather.store.failed", {"why": trouble.why}))
-
-
-async def kept_policies(store: Learned) -> Mapping[str, StsKept]:
-    """The policies in a store, by domain: for who wants to see what a relay has kept.
-
-    Raises:
-        SpoolError: the store cannot be read.
-
-    """
-    return {domain: kept for domain, kept in (await _recalled(store)).items() if kept}
-
-
-async def _recalled(store: Learned) -> Mapping[str, StsKept | None]:
-    return {lesson.key: read_kept(lesson.text) for lesson in await store.recall(KIND)}
 
 
 def _of(kept: StsKept, now: float, why: str = "", life_s: float = float("inf")) -> StsKnown:

@@ -78,6 +78,8 @@ def _headers(octets: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _body(header: _Header, *, is_ended: bool) -> bytes | str:
     """The body, by the rules of RFC 9112 section 6.3; or why it is not to be used."""
+    if encoded := set(header.values(b"content-encoding")) - {b"", b"identity"}:
+        return f"its Content-Encoding is {visible(min(encoded).decode('latin-1'))[:40]}, and none was asked for"
     codings, lengths = header.values(b"transfer-encoding"), set(header.values(b"content-length"))
     if codings and lengths:
         return "its header has both Transfer-Encoding and Content-Length"

@@ -16,8 +16,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 from postroad.models.model import PHASES, Asks, Basis, Families, FaultPhase, Sender
 from postroad.models.procedures import BY_PROCEDURE
 from postroad.models.schedule import Schedule, growth
-from postroad.words.bounds import Bounds, OutOfBoundsError, count, shown
+from postroad.words.bounds import Bounds, OutOfBoundsError, count
 from postroad.words.faults import Mode
+from postroad.words.inputs import shown
 
 DEFAULT_PROCEDURE = "rfc5321"
 NONE = "none"  # TOML has no word for it

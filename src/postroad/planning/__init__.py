@@ -8,8 +8,8 @@ Rule 3: a snapshot is read once, into Records; nothing else asks what is behind 
 Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
 `fates` (what is lost with what), `refusals` (who is not used for want of TLS), `traffic` (DNS questions and octets),
 `scorecard` (all of that for one set of records), `goals` (the one judgement of what is better), `comparison` (sets side
-by side), `edits` (changes that are possible), `advice` (those worth it), `setups` and `answers` (the reference
-set-ups).
+by side), `edits` (changes that are possible), `covering` (what must be published before them), `advice` (those worth
+it), `setups` and `answers` (the reference set-ups).
 """
 
 from typing import TYPE_CHECKING

@@ -15,6 +15,7 @@ from functools import partial
 
 from postroad.models import Families
 from postroad.planning.comparison import Difference, difference
+from postroad.planning.covering import unlisted, unproven, with_all_listed
 from postroad.planning.edits import Allowed, Edit, candidates, edited, is_broken
 from postroad.planning.goals import SAFETY, Goal, dns_cost, is_gain, judged, numbers
 from postroad.planning.mix import Conditions
@@ -69,7 +70,7 @@ class Advice:
 
     `after` and `proof` are None where no change is proposed: then `because` says why. `troubles` are what `check`
     finds or notes, and still would after the change. `remarks` are what no change of records helps, and what was left
-    alone on purpose.
+    alone on purpose. `listed` are the exchangers, old and new, that the domain's MTA-STS policy has to list first.
     """
 
     before: Scorecard
@@ -79,12 +80,13 @@ class Advice:
     troubles: tuple[CheckTrouble, ...]
     because: tuple[str, ...]
     remarks: tuple[str, ...]
+    listed: tuple[str, ...] = ()
 
     @property
     def is_sane(self) -> bool:
         """Whether the records can stay as they are: mail has a way or is declined, and `check` warns of nothing."""
         records = self.before.records
-        if self.edits or self._is_troubled or records.unknown:
+        if self.edits or self.listed or self._is_troubled or records.unknown:
             return False
         return bool(records.machines) or _takes_none(records)
 
@@ -95,8 +97,12 @@ class Advice:
         if isinstance(domain, AddressLiteral):
             way = "" if self.before.records.machines else "no machine takes its mail, and "
             return f"{domain}: {way}an address literal has no records to change."
+        policy = f"add {counted(len(self.listed), 'line')} to the MTA-STS policy"
         if self.edits:
-            return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
+            change = f"change {counted(len(self.gone) + len(self.new), 'line')}"
+            return f"{domain}: first {policy}, then {change}." if self.listed else f"{domain}: {change}."
+        if self.listed:
+            return f"{domain}: {policy}."
         unknown = self.before.records.unknown
         if unknown and not self.is_to_fix:
             return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
@@ -151,20 +157,27 @@ def advise(
     before = measure(name, records, view)
     if isinstance(records.snapshot.domain, AddressLiteral):
         return Advice(before, (), None, None, (), (), ())
-    trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
-    every, apart = (candidates(records, each, _needed(view), taken) for each in (allowed, allowed | {Allowed.SPLIT}))
+    base = with_all_listed(records)
+    marks = before.marks if base is records else mark(base, view)
+    trial = _Trial(base, view, check, marks, frozenset(check(records.snapshot)))
+    every, apart = (candidates(base, each, _needed(view), taken) for each in (allowed, allowed | {Allowed.SPLIT}))
     choices = () if is_broken(records) else _choices(every)
     edits = next((trial.least(some) for some in choices if trial.is_worth(some)), ())
     if not edits:
-        found = tuple(check(records.snapshot))
+        found, listed = tuple(check(records.snapshot)), unlisted(records)
         if _has_error(found) or records.unknown or is_broken(records):
-            return Advice(before, (), None, None, found, (), ())
+            return Advice(before, (), None, None, found, (), (), listed)
         remarks = tuple(_remarks(before, view, allowed, partial(trial.told_apart, before, apart)))
-        return Advice(before, (), None, None, found, tuple(_reasons(before, allowed)), remarks)
+        reasons = tuple(_reasons(before, allowed))
+        if not listed:
+            return Advice(before, (), None, None, found, reasons, remarks)
+        after = measure(f"{name} after the change", base, view)
+        return Advice(before, (), after, difference(before, after), found, reasons, remarks, listed)
     after = measure(f"{name} after the change", trial.records(edits), view)
     left = tuple(check(after.records.snapshot))
     remarks = tuple(_remarks(after, view, allowed, partial(trial.told_apart, after, apart)))
-    return Advice(before, edits, after, difference(before, after), left, (), remarks)
+    proof, first = difference(before, after), tuple(unproven(records, after.records))
+    return Advice(before, edits, after, proof, left, (), (*first, *remarks), unlisted(after.records, records))
 
 
 def _needed(view: Conditions) -> list[int]:
@@ -199,7 +212,7 @@ class _Trial:
 
     def records(self, edits: Sequence[Edit]) -> Records:
         """The records after some edits."""
-        return Records.of(edited(self.before.snapshot, edits))
+        return with_all_listed(Records.of(edited(self.before.snapshot, edits)))
 
     def after(self, edits: tuple[Edit, ...]) -> Scores:
         """How they do; what was worked out once is kept."""

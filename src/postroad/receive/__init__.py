@@ -8,8 +8,9 @@ Rule 5: nothing waits in the loop: one timer watches all deadlines, and one read
 
 Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `verifier`, `headers` (what is put in front),
 `limits` (what is counted), `turns` (who is next), `keeper` (who is handed the mail), `shared` (what sessions share),
-`incoming` (one message). Of one connection: `connection` (its life), `patience` (its time), `judge` (what it may do),
-`messages`, `login` (its AUTH), `session_events`, `session` (what drives them). `listener` (all ports).
+`signatures` (threads that sign), `incoming` (one message). Of one connection: `connection` (its life), `patience` (its
+time), `judge` (what it may do), `messages`, `login` (its AUTH), `session_events`, `session` (what drives them).
+`listener` (all ports).
 """
 
 from typing import TYPE_CHECKING

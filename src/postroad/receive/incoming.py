@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from postroad.receive.headers import Hop, Stamp, prefix, read_head
 from postroad.receive.keeper import Arrival, Kept, reply_to
 from postroad.receive.policy import Peer
 from postroad.receive.shared import Shared
-from postroad.sign import MessageSigner
+from postroad.sign import MessageSigner, whole_lines
 from postroad.spool import PIECE, SpoolError
 from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.reply import Reply
@@ -81,9 +82,14 @@ class Incoming:
             return False
         rest = b"".join(self._pieces)
         self._pieces.clear()
+        if self._signer:
+            rest = whole_lines(rest)  # its CR may be in the piece before, but no LF comes without one
         self.size += len(rest)
-        front = self._signed(self._signer, rest) if self._signer else b""
-        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin, front)
+        if self._signer:
+            self._signer.feed(rest)
+            self._shared.signatures.ask(partial(self._signer.fields, self._at), partial(self._signed, rest, kept))
+            return True
+        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin)
         self._shared.keeper.keep(arrival, rest, kept)
         return True
 
@@ -119,7 +125,7 @@ class Incoming:
         if self._refusal:
             return
         joined = b"".join(self._pieces)
-        whole = len(joined) - len(joined) % PIECE
+        whole = (len(joined) - 1) // PIECE * PIECE  # the end always stays: it may have to be completed
         try:
             for start in range(0, whole, PIECE):
                 self._is_written = True
@@ -166,12 +172,17 @@ class Incoming:
         elif signer.is_odd:
             self.unsigned = signer.why
 
-    def _signed(self, signer: MessageSigner, rest: bytes) -> bytes:
-        """It is whole: its signatures. With threads they cost a third more, and the relay is no faster."""
-        signer.feed(rest)
-        front = signer.fields(self._at)
+    def _signed(self, rest: bytes, kept: Kept, front: bytes | Exception) -> None:
+        """Its signatures are there, or it cannot be signed: it is not kept then, for nobody would sign it later."""
+        if isinstance(front, Exception):
+            kept(front)
+            return
         self.size += len(front)
-        return front
+        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin, front)
+        try:
+            self._shared.keeper.keep(arrival, rest, kept)
+        except Exception as problem:  # noqa: BLE001  # the client must not wait for ever
+            kept(problem)
 
     def let_go(self) -> None:
         """Hold nothing of it in memory."""

@@ -116,6 +116,7 @@ class Receiver:
         await self._emptied()
         for door in doors:
             await door.stop()
+        self._shared.signatures.close()
         if self._ticker:
             self._ticker.cancel()
 

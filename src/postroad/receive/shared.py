@@ -11,6 +11,7 @@ from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Failures, Ledger, Rate
 from postroad.receive.policy import Peer, may_authenticate
 from postroad.receive.settings import ReceiveLimits, ReceiveSettings, Tls
+from postroad.receive.signatures import Signatures
 from postroad.receive.turns import Turns
 from postroad.receive.verifier import Verifier
 from postroad.smtp import Limits, ServerConfig
@@ -31,6 +32,7 @@ class Shared:
     clock: Callable[[], float] = time.time
     verifier: Verifier = field(default_factory=Verifier)
     verifications: Turns = field(default_factory=lambda: Turns(VERIFICATIONS, WAITING_EACH))
+    signatures: Signatures = field(default_factory=Signatures)
     messages: Rate = field(default_factory=Rate)
     auth_failures: Failures = field(default_factory=Failures)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from postroad.words.tls import Authority
+
 Fields = Mapping[str, Any]
 Growth = tuple[tuple[str, ...], float]
 """The values of the labels, and by how much."""
@@ -53,6 +55,19 @@ def _source(fields: Fields) -> str:
 
 def _contacts(fields: Fields) -> Iterable[Growth]:
     return [((contact.word, contact.phase.value), 1) for contact in fields["attempt"].contacts]
+
+
+def _missed(fields: Fields) -> Iterable[Growth]:
+    """The contacts whose TLS was not what somebody asks for; further mail on a connection does not count again."""
+    for contact in fields["attempt"].contacts:
+        demand, miss = contact.target.demand, contact.proof and contact.proof.miss
+        if miss and demand.by is not Authority.NONE and not contact.reused:
+            yield (miss.failure.value, demand.by.value, "testing" if demand.watched else "enforced"), 1
+
+
+def _rerouted(fields: Fields) -> Iterable[Growth]:
+    verdict = fields["verdict"]
+    return [((verdict.routes[-1],), len(verdict.sent_on))] if verdict.sent_on else []
 
 
 def _attempt_s(_at: float, fields: Fields) -> Iterable[float]:
@@ -133,6 +148,21 @@ COUNTED = (
         "postroad_hearsay_recoveries_total",
         "Those that are tried again because they answer that relay again.",
         ("deliver.hearsay.recovered",),
+    ),
+    EventCounter(
+        "postroad_tls_missed_total",
+        "Contacts whose TLS was not what is demanded, by failure (RFC 8460 section 4.3) and by whose demand it was: "
+        "`dane`, `mta-sts`, `route` or `message`. `enforced`: no mail went there; `testing`: it did, and is reported.",
+        ("deliver.parcel.complete",),
+        ("failure", "by", "mode"),
+        _missed,
+    ),
+    EventCounter(
+        "postroad_reroutes_total",
+        "Recipients sent on to another route after a refusal (`on_reject`), by the name of that route.",
+        ("deliver.parcel.complete",),
+        ("route",),
+        _rerouted,
     ),
     EventCounter(
         "postroad_double_bounces_total",

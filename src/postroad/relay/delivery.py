@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from postroad.build import build_policies, policy_fetch
 from postroad.deliver import Bounces, Loop, Pressure, World
 from postroad.dns import Resolver
+from postroad.gather import Fetch
 from postroad.relay.finder import Finder
-from postroad.relay.policies import build_policies, fetch_by
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
 from postroad.relay.tls_reports import ReportStore, SessionWatch
@@ -100,7 +101,7 @@ class LocalDelivery:
         self._ids = ids
         self._listener = listener
         world = World(time.time, Random(ids.seed()), self._hear, settings.node)
-        self.policies = build_policies(settings, resolver, spool, ids.seed(), listener)
+        self.policies = build_policies(resolver, _fetch_by(settings), spool, settings.sts, listener)
         self._sessions: SessionWatch | None = None
         finder = self._finder(settings, resolver)
         self.loop = Loop(spool, finder, self._bounces(settings), settings.loop, world)
@@ -136,7 +137,7 @@ class LocalDelivery:
 
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """See Delivering. Policies and the health of hosts are kept."""
-        self.policies.reload(resolver, fetch_by(settings), settings.sts)
+        self.policies.reload(resolver, _fetch_by(settings), settings.sts)
         self.loop.reload(settings.loop, self._finder(settings, resolver), self._bounces(settings))
 
     async def drain(self, limit_s: float) -> int:
@@ -177,6 +178,10 @@ class LocalDelivery:
     def _bounces(self, it: RelaySettings) -> Bounces:
         expiry_s = it.loop.schedule.expiry_s
         return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases, it.signing)
+
+
+def _fetch_by(settings: RelaySettings) -> Fetch:
+    return policy_fetch(allow_loopback=settings.policy.allow_loopback)
 
 
 def _picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:

@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postroad.build import Chooser, Mailer, build_own
+from postroad.build import Chooser, Mailer, build_own, build_policies, lessons_in
 from postroad.config import hostname_of
+from postroad.gather import KIND, PublishedPolicies, RelayPolicies, fetched_once, kept_policies, not_fetched
 from postroad.net import interface_addresses
 from postroad.relay.settings import override_in
-from postroad.tls import Override, TlsMode
+from postroad.spool import MemoryLearned, SpoolError, Trouble
+from postroad.tls import Override, StsSettings, TlsMode
 
 if TYPE_CHECKING:
     from postroad.config import Config
     from postroad.dns import Resolver
+    from postroad.gather import Fetch
     from postroad.routing import RoutePolicy
 
 
@@ -36,3 +39,23 @@ def mailer_as_relay(config: Config, resolver: Resolver, policy: RoutePolicy, own
     chooser = Chooser([route for route, _ in routes], resolver)
     overrides, usual = {id(route): override for route, override in routes}, Override(TlsMode(config.deliver.tls))
     return Mailer(resolver, policy, here, chooser=chooser, override_of=lambda route: overrides.get(id(route), usual))
+
+
+async def policies_as_relay(config: Config, resolver: Resolver, fetch_by: Fetch | None) -> RelayPolicies:
+    """The MTA-STS policies of domains as a relay with these settings knows them, with those kept in its spool.
+
+    The spool is only read. Without `fetch_by` no document is fetched.
+    """
+    store, why_not = MemoryLearned(), ""
+    try:
+        await store.learn(lessons_in(config.spool.path, KIND))
+    except SpoolError as trouble:
+        why_not = "" if trouble.kind is Trouble.MISSING else trouble.why  # a relay that never ran has kept nothing
+    once = fetched_once(fetch_by) if fetch_by else None
+    settings = StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait)
+    return RelayPolicies(
+        build_policies(resolver, once or not_fetched, store, settings),
+        PublishedPolicies(resolver, once),
+        kept_policies(await store.recall(KIND)),
+        why_not,
+    )

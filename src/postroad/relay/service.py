@@ -21,17 +21,17 @@ from postroad.config import node_of
 from postroad.net import Endpoint, NetError
 from postroad.relay.event_bus import EventBus, Subscription
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
+from postroad.relay.notices import Notices
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
-from postroad.relay.settings import relay_settings, resolver_of, why_no_dane
+from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import Split
 from postroad.spool import SpoolError
 from postroad.words.inputs import InputError
-from postroad.words.trace import Event, Listener
+from postroad.words.trace import Event
 
 if TYPE_CHECKING:
     from postroad.config import Config
-    from postroad.dns import Resolver
     from postroad.relay.metrics import Metrics
     from postroad.spool.sqlite import SqliteSpool
 
@@ -77,7 +77,8 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
             ends.push_async_callback(metrics.close)
             tell(Event("relay.metrics.open", {"where": Endpoint(config.metrics.listen[0], metrics.port)}))
         stop = asyncio.Event()
-        reloading = Reloading(config, load, relay, listeners, split)
+        notices = Notices(tell)
+        reloading = Reloading(config, load, RunningRelay(relay, split, notices), listeners)
         _on_signals(stop, reloading.begin)
         ends.push_async_callback(relay.close)
         if not await _is_done_before(stop, _open_ports(relay)):
@@ -86,8 +87,8 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
             tell(
                 Event("relay.alias.missing", {"name": name, "why": "its mail is refused; set an address in [aliases]"})
             )
-        probe = asyncio.create_task(_say_if_dane_is_off(config, resolver, tell))
-        ends.callback(probe.cancel)
+        notices.begin(config, resolver)
+        ends.callback(notices.close)
         tune()
         notify("READY=1")
         reloading.allow()
@@ -96,10 +97,13 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
         notify("STOPPING=1")
 
 
-async def _say_if_dane_is_off(config: Config, resolver: Resolver, tell: Listener) -> None:
-    """Once: that mail is sent without is no trouble, but whoever believes it verified should know."""
-    if why := await why_no_dane(config, resolver):
-        tell(Event("relay.dane.off", {"why": why.removeprefix("DANE is off: ")}))
+@dataclass(frozen=True, slots=True)
+class RunningRelay:
+    """A relay with what goes by its settings besides."""
+
+    relay: Relay
+    split: Split | None
+    notices: Notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +253,12 @@ class Reloading:
     """
 
     def __init__(
-        self, config: Config, load: Callable[[], Config], relay: Relay, listeners: RelayListeners, split: Split | None
+        self, config: Config, load: Callable[[], Config], running: RunningRelay, listeners: RelayListeners
     ) -> None:
         self._started = self._config = config
         self._load = load
-        self._relay = relay
+        self._running = running
         self._listeners = listeners
-        self._split = split
         self._turn = asyncio.Lock()
         self._is_allowed = asyncio.Event()
         self._is_over = False
@@ -292,13 +295,14 @@ class Reloading:
                 notify("READY=1")
 
     async def _reload(self) -> None:
-        config, relay = self._load(), self._relay
-        settings = relay_settings(config)
-        await relay.reload(settings, resolver_of(config))
-        if self._split:
-            self._split.configure(config)
+        config, it = self._load(), self._running
+        settings, resolver = relay_settings(config), resolver_of(config)
+        await it.relay.reload(settings, resolver)
+        if it.split:
+            it.split.configure(config)
+        it.notices.reload(config, resolver)
         self._listeners.journal.style = style_of(config)
-        wait = waiting(self._started, config) + ["listen"] * (relay.settings.listen != settings.listen)
+        wait = waiting(self._started, config) + ["listen"] * (it.relay.settings.listen != settings.listen)
         facts = {"changed": changed(self._config, config), "needs_restart": wait}
         self._config = config
         self._listeners.tell(Event("relay.reload.complete", {key: value for key, value in facts.items() if value}))

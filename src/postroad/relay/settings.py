@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from postroad.build import (
     build_own,
     build_resolver,
     build_signing,
+    check_pem,
     check_plain,
     opportunistic_tls,
     server_tls,
@@ -49,15 +49,18 @@ from postroad.routing import (
 )
 from postroad.smtp import Timeouts
 from postroad.spool import NODE
-from postroad.tls import AUTO, Override, StsSettings, Submitter, TlsMode
-from postroad.words.inputs import InputError, readable
+from postroad.tls import AUTO, Override, StsSettings, TlsMode
+from postroad.words.inputs import InputError, about
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
-    from postroad.config import Config, RouteTable
-    from postroad.dns import Resolver
+    from ssl import SSLContext
+
+    from postroad.config import Config, RouteTable, TlsTable
+    from postroad.dns import Resolver, ServerAddress
     from postroad.sign import SigningPolicy
+    from postroad.tls import Submitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ def relay_settings(config: Config) -> RelaySettings:
 
 def submitter_of(config: Config) -> Submitter:
     """Who TLS reports are from."""
+    from postroad.tls import Submitter  # noqa: PLC0415  # what reports say is not loaded where none are sent
+
     it = config.tls_report
     sender = it.sender or Mailbox("tls-reports", hostname_of(config))
     return Submitter(it.organization or str(sender.domain), it.contact or sender, sender)
@@ -144,16 +149,16 @@ def submitter_of(config: Config) -> Submitter:
 
 def faults_of(config: Config) -> Iterator[str]:
     """Everything that keeps a relay from these settings: each file that they name is tried, whatever the others are."""
-    tls, usual = config.tls, _deliver(config, hostname_of(config))
+    usual = _deliver(config, hostname_of(config))
     parts: list[Callable[[], object]] = [
-        lambda: _users(config.relay.users) if config.relay.users else None,
-        lambda: server_tls(tls.certificate, tls.key) if tls.certificate else None,
+        lambda: _users(config.relay.users),
+        lambda: _server_tls(config.tls),
         lambda: aliases_of(config),
         lambda: build_signing(config.dkim),
         *(partial(_next_hop, at, route, usual, config.deliver.tls) for at, route in enumerate(config.route, 1)),
         *(partial(_zone, zone) for zone in config.dns.zones),
         # Without zone files a resolver is as good as the names of its servers, and takes 20 ms to load
-        lambda: resolver_of(config) if config.dns.zones else servers_of(config.dns.resolvers),
+        lambda: resolver_of(config) if config.dns.zones else _servers(config),
         lambda: relay_settings(config),
     ]
     told: set[str] = set()
@@ -161,7 +166,7 @@ def faults_of(config: Config) -> Iterator[str]:
         try:
             part()
         except InputError as problem:
-            for sentence in str(problem).splitlines():
+            for sentence in problem.lines:
                 if sentence not in told:
                     told.add(sentence)
                     yield sentence
@@ -198,8 +203,8 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
     return ReceiveSettings(
         hostname,
         relay.networks,
-        _users(relay.users) if relay.users else {},
-        server_tls(config.tls.certificate, config.tls.key) if config.tls.certificate else None,
+        _users(relay.users),
+        _server_tls(config.tls),
         relay.auth_in_clear_on_loopback,
         completes=relay.complete_headers,
         limits=ReceiveLimits(
@@ -225,24 +230,15 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
 
 
 def _next_hop(number: int, route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
-    with _named(f"route[{number}].auth.password_file"):
+    with about(f"route[{number}].auth.password_file"):
         login = Credentials(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
-    with _named(f"route[{number}].ca_file"):
+    with about(f"route[{number}].ca_file"):
         trust = trust_of(route.ca_file)
     settings = replace(usual, login=login, trust=trust, signs_once=route.signatures is not None)
     if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, implicit_tls=True, walk=walk)
     return NextHop(route.static_route, settings, override_in(route, mode))
-
-
-@contextmanager
-def _named(key: str) -> Iterator[None]:
-    """What is wrong with the file of a key begins with that key: several routes may name it."""
-    try:
-        yield
-    except InputError as problem:
-        raise InputError(f"{key}: {problem}") from None
 
 
 def override_in(route: RouteTable, usual: str) -> Override:
@@ -257,40 +253,76 @@ def resolver_of(config: Config) -> Resolver:
         InputError: a zone file cannot be read.
 
     """
-    for zone in config.dns.zones:
-        check_plain(zone, "choose a zone file")
-    return build_resolver(config.dns.zones, config.dns.resolvers, trust_ad=config.dns.trust_ad)
+    if not config.dns.zones:
+        _servers(config)
+    with about("dns.zones"):
+        for zone in config.dns.zones:
+            check_plain(zone, "choose a zone file")
+        return build_resolver(config.dns.zones, config.dns.resolvers, trust_ad=config.dns.trust_ad)
 
 
-async def why_no_dane(config: Config, resolver: Resolver) -> str:
-    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, or that is not known now."""
+def _servers(config: Config) -> tuple[ServerAddress, ...]:
+    with about("dns.resolvers"):
+        return servers_of(config.dns.resolvers)
+
+
+async def why_no_dane(config: Config, resolver: Resolver) -> str | None:
+    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, None if that is not known now."""
     if config.dns.zones:  # for tests, where nobody vouches for anything
-        return ""
+        return None
     from postroad import dns, gather  # noqa: PLC0415  # the settings are read by commands that ask nobody
 
-    asked = dns.WireSettings(servers_of(config.dns.resolvers), trust_ad=config.dns.trust_ad)
+    asked = dns.WireSettings(_servers(config), trust_ad=config.dns.trust_ad)
     return await gather.why_dane_is_off(resolver, asked)
 
 
 def _zone(zone: Path) -> None:
     """A zone file by itself: what is wrong with another hides nothing."""
-    check_plain(zone, "choose a zone file")
-    build_resolver([zone])
+    with about("dns.zones"):
+        check_plain(zone, "choose a zone file")
+        build_resolver([zone])
 
 
-def _users(path: Path) -> Mapping[str, PasswordHash]:
-    return readable(parse_users(_text(path)))
+def _users(path: Path | None) -> Mapping[str, PasswordHash]:
+    if path is None:
+        return {}
+    with about("relay.users"):
+        users = parse_users(_text(path))
+        if isinstance(users, Unreadable):
+            raise InputError(f"{path} {users.text}: {users.why}")
+        return users
+
+
+def _server_tls(tls: TlsTable) -> SSLContext | None:
+    """The certificate we show; none where there is none."""
+    if tls.certificate is None:
+        return None
+    wrong: list[str] = []
+    where = "tls.key" if tls.key else "tls.certificate"
+    for key, file, what in (
+        ("tls.certificate", tls.certificate, "certificate"),
+        (where, tls.key or tls.certificate, "private key"),
+    ):
+        try:
+            check_pem(file, what)
+        except InputError as problem:
+            wrong += [f"{key}: {line}" for line in problem.lines]
+    if wrong:
+        raise InputError(*(wrong if tls.key else wrong[:1]))
+    with about(where):
+        return server_tls(tls.certificate, tls.key)
 
 
 def _secret(path: Path) -> str:
     password = _text(path).strip("\r\n")
-    if not password:
-        raise InputError(f"{path} is empty; put the password in it, and nothing else")
+    if not password.isprintable() or not password:
+        is_empty = "is empty" if not password else "has several lines, or control characters"
+        raise InputError(f"{path} {is_empty}; put the password in it, and nothing else")
     return password
 
 
 def _text(path: Path) -> str:
     text = trusted_text(path)
     if isinstance(text, Unreadable):
-        raise InputError(f"{path} {text.why}; choose a text file that this user may read")
+        raise InputError(f"{path} {text.why_and('choose a text file that this user may read')}")
     return text

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from postroad.words.inputs import quoted
 from postroad.words.mail import Envelope, Mailbox, Recipient, parse_mailbox
 from postroad.words.names import Unreadable
 from postroad.words.reply import Reply
@@ -104,11 +105,12 @@ def parse_target(text: str) -> Mailbox:
     bare = text.strip()
     for mark, why in _NO_ADDRESSES.items():
         if bare.lstrip('"').lower().startswith(mark):
-            raise ValueError(f"{bare}: {why}")
+            raise ValueError(f"{quoted(bare)}: {why}")
     # A name alone is read with a domain that stands in for none
     read = parse_mailbox(bare if "@" in bare else f"{bare}@none")
     if isinstance(read, Unreadable):
-        why = f"{bare or 'nothing'} is neither an address nor an alias ({read.why}); write user@example.com"
+        what = quoted(bare) if bare else "nothing"
+        why = f"{what} is neither an address nor an alias ({read.why}); write user@example.com"
         raise ValueError(why)  # noqa: TRY004  # wrong text, or type
     return read if "@" in bare else Mailbox(read.local, "")
 

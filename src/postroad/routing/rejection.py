@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from postroad.words.names import Unreadable, cut
+from postroad.words.names import Unreadable
 from postroad.words.outcome import Outcome
 from postroad.words.reply import Reply
 from postroad.words.trail import Attempt
@@ -61,15 +61,15 @@ def parse_pattern(text: str) -> str | Unreadable:
     """A pattern of refusals, with the blanks at its ends taken off."""
     pattern = text.strip()
     if not pattern or len(pattern) > LONGEST or not pattern.isprintable():
-        return Unreadable(cut(text), f"write a code or some words, {LONGEST} characters at most")
+        return Unreadable(text, f"write a code or some words, {LONGEST} characters at most")
     if _CODE.match(pattern) or _ENHANCED.match(pattern):
         if not pattern.startswith("5"):
-            return Unreadable(cut(text), "only permanent refusals are matched; write a code that begins with 5")
+            return Unreadable(text, "only permanent refusals are matched; write a code that begins with 5")
     elif _LIKE_A_CODE.match(pattern):
-        return Unreadable(cut(text), 'this is no whole code; write one, such as "550", "5.7.1" or "5.7.*"')
+        return Unreadable(text, 'this is no whole code; write one, such as "550", "5.7.1" or "5.7.*"')
     elif _LIKE_AN_EXPRESSION.search(pattern):
         hint = 'write codes and words, several as a list: ["5.7.1", "blocked"]'
-        return Unreadable(cut(text), f"this is no place for a regular expression; {hint}")
+        return Unreadable(text, f"this is no place for a regular expression; {hint}")
     return pattern
 
 

@@ -66,6 +66,7 @@ class Ended:
     reused: bool = False
     dsn_over: bool = False
     proof: Proof | None = None
+    helo: str = ""
 
 
 News = Connected | Greeted | Ended
@@ -267,8 +268,9 @@ class Walk:
                 self._hear(index, target, outcome)
         at, until = (started - self._begun) * 1000.0, (now - self._begun) * 1000.0
         contact = Contact(
-            target, at, until, news.phase, news.host, meant, news.tls, clear, news.reused, news.dsn_over, news.proof
-        )
+            target, at, until, news.phase, news.host, meant,
+            news.tls, clear, news.reused, news.dsn_over, news.proof, news.helo,
+        )  # fmt: skip
         self._contacts[news.number : news.number + 1] = (contact,)
 
     def _fail(self, candidate: Candidate, news: Ended, host: Outcome) -> Mapping[int, Outcome]:

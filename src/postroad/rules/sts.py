@@ -10,7 +10,7 @@ from postroad.rules.finding import Place, Seen, Severity
 from postroad.rules.lines import address_to_fill, where, zone_line
 from postroad.rules.places import exchangers, whole
 from postroad.rules.rule import Need, Topic, rule
-from postroad.tls import covers
+from postroad.tls import Listing, covers
 from postroad.words.facts import NoData, NoName
 from postroad.words.phrasebook import duration
 from postroad.words.policies import StsFaultKind, StsPolicy, StsPublished
@@ -36,8 +36,8 @@ def is_enforced(evidence: Evidence) -> bool:
 
 def _uncovered(evidence: Evidence, policy: StsPolicy) -> list[Place]:
     """The exchangers that no pattern of the policy matches."""
-    every = exchangers(evidence)
-    return [place for place in every if not any(covers(pattern, str(place.exchange)) for pattern in policy.mx)]
+    listed = Listing(policy.mx)
+    return [place for place in exchangers(evidence) if str(place.exchange) not in listed]
 
 
 def _graded(policy: StsPolicy) -> Severity:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         switch,
     )
     from postroad.sign.signature import surplus
-    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned, author_of
+    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned, author_of, whole_lines
 
 __getattr__, __dir__ = door(
     __name__,
@@ -57,5 +57,5 @@ __getattr__, __dir__ = door(
     record="KeyRecord RecordFault RecordFaultKind judge parse_record record_of strings_of zone_text",
     rotation="ED25519 KINDS RSA KeyEdit RotationPlan kind_of next_selector plan_rotation removable_at switch",
     signature="surplus",
-    signer="HEADER MessageSigner SigningPolicy Unsigned author_of",
+    signer="HEADER MessageSigner SigningPolicy Unsigned author_of whole_lines",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postroad.sign.fields import Fields
-from postroad.words.addresslist import addresses_in
+from postroad.words.addresslist import places_in
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Unreadable
 
@@ -26,7 +26,7 @@ def _one(fields: Fields, name: str) -> list[str] | Unreadable:
     there = fields.get(name.lower().encode(), [])
     if len(there) != 1:
         return Unreadable(name, "there are several of these fields" if there else "there is no such field")
-    addresses = addresses_in(there[0][2].replace(b"\r\n", b"").decode("utf-8", "surrogateescape"))
+    addresses = places_in(there[0][2].replace(b"\r\n", b"").decode("utf-8", "surrogateescape"))
     if isinstance(addresses, Unreadable):
         return Unreadable(name, f"its addresses cannot be read: {addresses.why}")
     return addresses or Unreadable(name, "it has no address")

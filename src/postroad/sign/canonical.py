@@ -26,8 +26,11 @@ def simple_field(field: Field) -> bytes:
 def relaxed_field(field: Field) -> bytes:
     """A field with its name in lower case, unfolded, and each run of blanks as one (RFC 6376 section 3.4.2)."""
     name, _, value = field
-    words = value.replace(b"\r\n", b"").replace(b"\t", b" ").split(b" ")
-    return b"%b:%b\r\n" % (name.lower(), b" ".join([word for word in words if word]))
+    if b"\v" in value or b"\f" in value:  # blanks to Python, and text here
+        words = [word for word in value.replace(b"\r\n", b"").replace(b"\t", b" ").split(b" ") if word]
+    else:
+        words = value.split()  # a CRLF stands in front of a blank
+    return name.lower() + b":" + b" ".join(words) + b"\r\n"  # a third of what b"%b:%b" takes
 
 
 class BodyHash:
@@ -92,6 +95,8 @@ def _relaxed(octets: bytes) -> bytes:
     """Each run of blanks as one, and none at the end of a line. Most octets have none of this to do."""
     if b"\t" in octets:
         octets = octets.replace(b"\t", b" ")
+    if b" " not in octets:  # as in base64; two are looked for fifty times as long as one
+        return octets
     while b"  " in octets:  # each time half of them
         octets = octets.replace(b"  ", b" ")
     return octets.replace(b" \r\n", b"\r\n") if b" \r\n" in octets else octets

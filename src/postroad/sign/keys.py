@@ -13,7 +13,7 @@ from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-from postroad.words.names import Unreadable, cut, parse_domain
+from postroad.words.names import Unreadable, parse_domain
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -98,7 +98,7 @@ def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadab
     names = parse_domain(domain), parse_domain(f"{selector}.example")
     for name in names:
         if isinstance(name, Unreadable):
-            return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}")
+            return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}; rename it")
     front, block, below = _parts(octets)
     private = _private(block)
     if isinstance(private, Unreadable):
@@ -151,13 +151,13 @@ def _lines(front: bytes, below: bytes, first: int) -> dict[str, str] | Unreadabl
         word = _word(line)
         if word in words and ":" in line:
             if word in found:
-                return Unreadable(cut(line), f"line {number} has {words[word]} again; delete one of the two lines")
+                return Unreadable(line, f"line {number} has {words[word]} again; delete one of the two lines")
             found[word] = line
         elif line.strip():
-            return Unreadable(cut(line), f"line {number} {_NO_LINE}")
+            return Unreadable(line, f"line {number} {_NO_LINE}")
     for number, line in enumerate(_text(below), first):
         if line.strip():
-            return Unreadable(cut(line), f"line {number} {_BELOW}")
+            return Unreadable(line, f"line {number} {_BELOW}")
     return found
 
 
@@ -178,7 +178,7 @@ def _times(lines: Mapping[str, str]) -> tuple[float, float] | Unreadable:
         line = lines.get(word.lower())
         at = _moment(line.partition(":")[2].strip()) if line else usual
         if at is None:
-            return Unreadable(cut(line or ""), f'{word} has no time; write "{word}: 2026-12-01T00:00:00Z"')
+            return Unreadable(line or "", f'{word} has no time; write "{word}: 2026-12-01T00:00:00Z"')
         times[word] = at
     begin, end = times.values()
     if begin >= end < inf:
@@ -207,7 +207,7 @@ def _private(block: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
     label = block.removeprefix(_BEGIN).partition(b"-----")[0].decode("utf-8", "replace")
     if not label.endswith("PRIVATE KEY"):
         there = f"a {label.lower()}, not" if label else "not a PEM file; it must be"
-        return Unreadable(cut(label), f"it is {there} a private key; {_MAKE}")
+        return Unreadable(label, f"it is {there} a private key; {_MAKE}")
     try:
         private = load_pem_private_key(block, None)
     except TypeError:

@@ -25,9 +25,8 @@ SIGNED = ("Sender", "Content-Transfer-Encoding", "TLS-Report-Domain", "TLS-Repor
 """Named as often as they are there. RFC 8460 has the last two."""
 
 _LINE = 76  # characters, RFC 5322 section 2.1.1 less the comma of a margin
-_PLACES = tuple((name, name.lower().encode(), 1) for name in SEALED) + tuple(
-    (name, name.lower().encode(), 0) for name in SIGNED
-)
+_PLACES = tuple((name, 1) for name in SEALED) + tuple((name, 0) for name in SIGNED)
+_KEYS = tuple(name.lower().encode() for name, _ in _PLACES)
 
 _ONE = rb"DKIM-Signature:[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n"
 _SEVERAL = re.compile(rb"%b((?:%b)+)" % (_ONE, _ONE))
@@ -45,12 +44,9 @@ class Covered(NamedTuple):
 def covered(fields: Fields, header: Form, body: Form) -> Covered:
     """The fields that are signed; of several with one name the last comes first (RFC 6376 section 5.4.2)."""
     canonical = relaxed_field if header is Form.RELAXED else simple_field
-    counts, parts = [], []
-    for _, name, _ in _PLACES:
-        there = fields.get(name, ())
-        counts.append(len(there))
-        parts += [canonical(field) for field in reversed(there)]
-    return Covered(f"{header}/{body}", _names(tuple(counts)), b"".join(parts), canonical)
+    there = [fields.get(name, ()) for name in _KEYS]
+    parts = [canonical(field) for of_name in there for field in of_name[::-1]]
+    return Covered(header + "/" + body, _names(tuple(map(len, there))), b"".join(parts), canonical)
 
 
 def surplus(message: bytes) -> tuple[int, int]:
@@ -85,5 +81,5 @@ def _names(counts: tuple[int, ...]) -> str:
 
 
 def _each(counts: tuple[int, ...]) -> Iterator[str]:
-    for (name, _, once_more), count in zip(_PLACES, counts, strict=True):
+    for (name, once_more), count in zip(_PLACES, counts, strict=True):
         yield from [name] * (count + once_more)

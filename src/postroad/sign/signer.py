@@ -81,6 +81,7 @@ class SigningPolicy:
         signer = self.begin(message, now)
         if isinstance(signer, Unsigned):
             return message
+        message = whole_lines(message)
         signer.feed(message)
         return signer.fields(now) + message
 
@@ -92,6 +93,14 @@ class SigningPolicy:
                 return tuple(keys) if len(keys) == 1 else tuple(sorted(keys, key=lambda key: not key.bits))
             domain = domain.partition(".")[2] if self.subdomains else ""
         return ()
+
+
+def whole_lines(message: bytes) -> bytes:
+    """What ends a message, with its last line ended.
+
+    By BDAT it need not be (RFC 6376 section 3.4.4), and verifiers disagree on the blanks at the end of such a line.
+    """
+    return message if message.endswith(b"\n") else message + b"\r\n"
 
 
 def author_of(message: bytes) -> str | Unsigned:

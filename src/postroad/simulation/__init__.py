@@ -22,14 +22,14 @@ from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.simulation.enforcing import demands_of, unmet
+    from postroad.simulation.enforcing import demands_of, left_out, unmet
     from postroad.simulation.ranges import RANGES, Range, range_of
     from postroad.simulation.recipients import REPLIES, Fare, Mixed, fares
     from postroad.simulation.servers import addresses_named, as_given, places
 
 __getattr__, __dir__ = door(
     __name__,
-    enforcing="demands_of unmet",
+    enforcing="demands_of left_out unmet",
     ranges="RANGES Range range_of",
     recipients="Fare Mixed REPLIES fares",
     servers="addresses_named as_given places",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from postroad.models import Sender
-from postroad.tls import Known, demanded
+from postroad.tls import Known, Listing, demanded
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
-from postroad.words.policies import DaneFacts
+from postroad.words.policies import DaneFacts, StsPolicy
 from postroad.words.tls import OPPORTUNISTIC, Demand, TlsLevel
 
 NO_DEMANDS: Mapping[str, Demand] = {}
@@ -37,8 +37,17 @@ def demands_of(snapshot: Snapshot, sender: Sender) -> Mapping[str, Demand]:
     dane = published.dane if sender.dane else {}
     records = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
     names = dict.fromkeys((*(record.exchange for record in records), *snapshot.hosts))
-    every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts)) for name in names}
+    listing = Listing(sts.mx) if sts else None
+    every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts, listing=listing)) for name in names}
     return {name: demand for name, demand in every.items() if demand != OPPORTUNISTIC}
+
+
+def left_out(policy: StsPolicy, exchangers: Iterable[str]) -> tuple[str, ...]:
+    """The exchangers that a policy in force or on trial does not list: senders pass them over, or report them."""
+    if policy.mode == "none":
+        return ()
+    listed = Listing(policy.mx)
+    return tuple(name for name in exchangers if name not in listed)
 
 
 @lru_cache(maxsize=1000)

@@ -12,7 +12,7 @@ def why_unable(offered: Capabilities, envelope: Envelope, size: int, *, smtputf8
     """Why this host cannot take this message, by its own word at EHLO. Another one may."""
     if envelope.tls and envelope.must_be_protected and not offered.requiretls:
         # Of host scope, though it is about the message: every other one is asked (RFC 8689 section 4.2.1)
-        text = "its sender requires TLS, and the host does not offer REQUIRETLS (RFC 8689)"
+        text = "the sender requires TLS, and the host does not offer REQUIRETLS (RFC 8689)"
         return Outcome(Result.FAILED, Scope.HOST, text, "5.7.30", Phase.MAIL)
     if offered.size and size > offered.size:
         text = f"the message has {size} octets, the host accepts {offered.size} (RFC 1870)"

@@ -279,7 +279,9 @@ def _split_path(rest: str, word: str) -> tuple[str, dict[str, str]] | BadSyntax:
         path = path.partition(":")[2]
     parameters: dict[str, str] = {}
     for item in (found.group(2) or "").split():
-        name, _, value = item.partition("=")
+        name, equals, value = item.partition("=")
+        if equals and not value:  # RFC 5321 section 4.1.2: a value has a character at least
+            return _bad(501, f"5.5.4 parameter {name[:40]} has no value behind its =")
         if name.upper() in parameters:
             return _bad(501, f"5.5.4 parameter {name[:40]} given twice")
         parameters[name.upper()] = value

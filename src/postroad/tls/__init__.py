@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         rows_of,
         watch_of,
     )
-    from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
+    from postroad.tls.sts import Listing, StsDocument, StsRecord, covers, read_policy, read_records
     from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, association, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
     from postroad.tls.wishes import wished
@@ -50,7 +50,7 @@ __getattr__, __dir__ = door(
     report="FailureFacts ReportFacts Submitter TlsReport day_begins day_of facts_of",
     rua="REPORT_RECORD_BEGINS HttpsPlace ReportRecord read_report_records",
     sessions="Counted PolicyType ReportedPolicy SessionRow SessionTally Watch read_row rows_of watch_of",
-    sts="StsDocument StsRecord covers read_policy read_records",
+    sts="Listing StsDocument StsRecord covers read_policy read_records",
     tlsa="END_ENTITY SMTP_USAGES association matches tlsa_faults usable",
     trust="NOBODY Trust judge why_untrusted",
     wishes="wished",

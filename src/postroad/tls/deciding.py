@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from postroad.tls.sts import covers
+from postroad.tls.sts import Listing
 from postroad.tls.tlsa import usable
 from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.policies import DaneFacts, StsPolicy
@@ -44,7 +44,8 @@ NOT_ASKED = DaneFacts()
 class Known:
     """What is known of an exchanger: its name, what DNSSEC vouches for, the policy of its domain, and our settings.
 
-    `is_named`: that it is an exchanger of the domain is vouched for by DNSSEC, or said by our settings.
+    `is_named`: that it is an exchanger of the domain is vouched for by DNSSEC, or said by our settings. `listing` is
+    what the policy lists, for whoever asks about many exchangers: a policy may have thousands of lines.
     """
 
     exchange: str
@@ -52,6 +53,7 @@ class Known:
     dane: DaneFacts = NOT_ASKED
     sts: StsPolicy | None = None
     is_named: bool = False
+    listing: Listing | None = None
 
     @property
     def mode(self) -> TlsMode:
@@ -66,7 +68,7 @@ class Known:
     @property
     def is_forbidden(self) -> bool:
         """Whether the domain's policy does not list this exchanger."""
-        return self.sts is not None and not any(covers(pattern, self.exchange) for pattern in self.sts.mx)
+        return self.sts is not None and self.exchange not in (self.listing or Listing(self.sts.mx))
 
     def has_sts(self, mode: str) -> bool:
         """Whether the domain has a policy of this mode that counts."""

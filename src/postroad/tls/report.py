@@ -25,6 +25,7 @@ FailureFacts = TypedDict(
         "result-type": str,
         "sending-mta-ip": NotRequired[str],
         "receiving-mx-hostname": NotRequired[str],
+        "receiving-mx-helo": NotRequired[str],
         "receiving-ip": NotRequired[str],
         "failed-session-count": int,
         "failure-reason-code": NotRequired[str],
@@ -97,12 +98,12 @@ class TlsReport:
 def facts_of(reader: str, day: str, submitter: Submitter, counted: Iterable[tuple[SessionRow, int]]) -> ReportFacts:
     """What a report says of all that was counted, in whatever order it comes."""
     policies: dict[ReportedPolicy, dict[SessionRow, int]] = {}
-    reasons: dict[SessionRow, str] = {}
+    told: dict[SessionRow, SessionRow] = {}
     for row, count in counted:
         rows = policies.setdefault(row.policy, {})
         rows[row] = rows.get(row, 0) + count
-        reasons[row] = max(reasons.get(row, ""), row.reason)
-    results = [_result(policy, rows, reasons) for policy, rows in sorted(policies.items(), key=lambda it: _rank(it[0]))]
+        told[row] = told.get(row, row).told_with(row)
+    results = [_result(policy, rows, told) for policy, rows in sorted(policies.items(), key=lambda it: _rank(it[0]))]
     unique = sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:12]
     return {
         "organization-name": submitter.organization,
@@ -128,9 +129,11 @@ def _rank(policy: ReportedPolicy) -> tuple[str, ...]:
     return (policy.domain, policy.type, *policy.strings, *policy.mx)
 
 
-def _result(policy: ReportedPolicy, rows: dict[SessionRow, int], reasons: dict[SessionRow, str]) -> PolicyResultFacts:
+def _result(
+    policy: ReportedPolicy, rows: dict[SessionRow, int], told: dict[SessionRow, SessionRow]
+) -> PolicyResultFacts:
     failed = {row: count for row, count in rows.items() if row.failure}
-    failures = [_failure(row, count, reasons[row]) for row, count in failed.items()]
+    failures = [_failure(told[row], count) for row, count in failed.items()]
     return {
         "policy": {
             "policy-type": policy.type.value,
@@ -146,15 +149,17 @@ def _result(policy: ReportedPolicy, rows: dict[SessionRow, int], reasons: dict[S
     }
 
 
-def _failure(row: SessionRow, count: int, reason: str) -> FailureFacts:
+def _failure(row: SessionRow, count: int) -> FailureFacts:
     """Fields that are not known are left out: where no session began there is no address."""
     facts: FailureFacts = {"result-type": str(row.failure), "failed-session-count": count}
     if row.sender:
         facts["sending-mta-ip"] = row.sender
     if row.exchange:
         facts["receiving-mx-hostname"] = row.exchange
+    if row.helo:
+        facts["receiving-mx-helo"] = row.helo
     if row.receiver:
         facts["receiving-ip"] = row.receiver
-    if reason:
-        facts["failure-reason-code"] = reason
+    if row.reason:
+        facts["failure-reason-code"] = row.reason
     return facts

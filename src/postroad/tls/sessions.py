@@ -32,6 +32,9 @@ REASON = 300
 """Characters of a reason: "a short text field" (RFC 8460 section 4.3.3)."""
 
 
+MOST_HELO = 255  # characters: whatever is longer is no name
+
+
 class PolicyType(StrEnum):
     """The type of the policy that was applied (RFC 8460 section 4.4)."""
 
@@ -66,7 +69,8 @@ class Watch:
 class SessionRow:
     """Sessions that a report does not tell apart: their policy, and how, where and between whom they failed.
 
-    Without a failure they met the policy. `reason` is the latest that was given.
+    Without a failure they met the policy. `reason` is one of those given, `helo` one of the names by which the host
+    answered EHLO: neither tells rows apart, for strangers choose them.
     """
 
     policy: ReportedPolicy
@@ -75,18 +79,23 @@ class SessionRow:
     sender: str = ""
     receiver: str = ""
     reason: str = field(default="", compare=False)
+    helo: str = field(default="", compare=False)
+
+    def told_with(self, other: SessionRow) -> SessionRow:
+        """One of two rows that are the same, whichever comes first, with a reason and a name of the two."""
+        return replace(self, reason=max(self.reason, other.reason), helo=max(self.helo, other.helo))
 
     @property
     def text(self) -> str:
         """As JSON, for a store."""
         it = self.policy
         facts = [it.type, it.domain, it.strings, it.mx, self.failure, self.exchange, self.sender, self.receiver]
-        return json.dumps([*facts, self.reason], separators=(",", ":"))
+        return json.dumps([*facts, self.reason, self.helo], separators=(",", ":"))
 
     @property
     def name(self) -> str:
         """What tells it from other rows, in a few characters."""
-        return sha256(replace(self, reason="").text.encode()).hexdigest()[:24]
+        return sha256(replace(self, reason="", helo="").text.encode()).hexdigest()[:24]
 
 
 def read_row(text: str) -> SessionRow | None:
@@ -97,7 +106,8 @@ def read_row(text: str) -> SessionRow | None:
         row = SessionRow(policy, TlsFailure(failure) if failure else None, *rest)
     except (ValueError, TypeError, RecursionError):
         return None
-    told: tuple[Any, ...] = (domain, row.exchange, row.sender, row.receiver, row.reason, *policy.strings, *policy.mx)
+    texts = (row.exchange, row.sender, row.receiver, row.reason, row.helo)
+    told: tuple[Any, ...] = (domain, *texts, *policy.strings, *policy.mx)
     return row if all(type(each) is str for each in told) else None
 
 
@@ -162,9 +172,15 @@ def rows_of(contact: Contact, watch: Watch, source: Callable[[Address], str]) ->
             "" if target.demand.missed else source(target.address),
             "" if target.demand.missed else target.where,
             miss.why[:REASON],
+            _helo(contact.helo),
         )
     elif watch.policy:
         yield SessionRow(watch.policy)
+
+
+def _helo(name: str) -> str:
+    """A name that a host gave itself, if it can be one."""
+    return name if len(name) <= MOST_HELO and name.isascii() and name.isprintable() else ""
 
 
 Counted = tuple[str, str, SessionRow]
@@ -185,7 +201,7 @@ class SessionTally:
     def __init__(self, most_rows: int = MOST_ROWS, most_kinds: int = MOST_KINDS) -> None:
         self._most_rows = most_rows
         self._most_kinds = most_kinds
-        self._counts: dict[Counted, int] = {}
+        self._counts: dict[Counted, tuple[SessionRow, int]] = {}
         self._seen: dict[str, _Seen] = {}
         self.lost = 0
 
@@ -201,7 +217,7 @@ class SessionTally:
     def cut(self) -> dict[Counted, int]:
         """What was counted, which is counted here no more."""
         counts, self._counts = self._counts, {}
-        return counts
+        return {(day, reader, row): count for (day, reader, _), (row, count) in counts.items()}
 
     def put_back(self, counts: Mapping[Counted, int]) -> None:
         """Count again what was cut: it could not be kept."""
@@ -213,7 +229,8 @@ class SessionTally:
         if before is None and len(self._counts) >= self._most_rows:
             self.lost += count
             return
-        self._counts[place] = (before or 0) + count
+        row, so_far = before or (place[2], 0)
+        self._counts[place] = row.told_with(place[2]), so_far + count
 
     def _told_apart(self, day: str, reader: str, row: SessionRow) -> SessionRow:
         seen = self._seen.get(reader)

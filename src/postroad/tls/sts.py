@@ -104,13 +104,26 @@ def read_policy(octets: bytes) -> StsDocument:
     return StsDocument(policy, tuple(faults[:MOST_FAULTS]))
 
 
+class Listing:
+    """The exchangers that a policy lists: its patterns read once, then any name looked up at the price of one."""
+
+    __slots__ = ("_names", "_parents")
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        every = [pattern.lower().rstrip(".") for pattern in patterns]
+        self._names = frozenset(name for name in every if not name.startswith("*."))
+        self._parents = frozenset(name[2:] for name in every if name.startswith("*."))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether one of the patterns covers it."""
+        name = name.lower().rstrip(".")
+        label, _, parent = name.partition(".")
+        return name in self._names or (bool(label) and parent in self._parents)
+
+
 def covers(pattern: str, name: str) -> bool:
     """Whether a name, or a wildcard for one whole left-most label, matches a name (RFC 8461 section 4.1)."""
-    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
-    if pattern.startswith("*."):
-        label, _, parent = name.partition(".")
-        return bool(label) and parent == pattern[2:]
-    return pattern == name
+    return name in Listing((pattern,))
 
 
 _Fields = dict[str, list[tuple[int, str]]]

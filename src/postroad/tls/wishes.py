@@ -7,8 +7,8 @@ from dataclasses import replace
 from postroad.words.mail import TlsWish
 from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 
-REQUIRED = "its sender requires TLS (REQUIRETLS)"
-OPTIONAL = 'its sender wrote "TLS-Required: No"'
+REQUIRED = "the sender requires TLS (REQUIRETLS)"
+OPTIONAL = 'the sender wrote "TLS-Required: No"'
 
 
 def wished(demand: Demand, wish: TlsWish, exchange: str) -> Demand:

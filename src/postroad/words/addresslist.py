@@ -18,8 +18,13 @@ _PIECE = re.compile(
     r"""|(?P<blank>\s++)|(?P<mark>[<>,;:])|(?P<text>[^\s()"\[<>,;:]++|\))""",
     re.DOTALL,
 )
+# One address, behind a name or not, as nearly all mail has it: found in a tenth of the time, and as the rest finds it
+_ONE = re.compile(r"""\s*+(?:[^()"\[<>,;:@]*+<([^\s()"\[<>,;:]++)>|([^\s()"\[<>,;:]++))\s*+""")
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 _SHOWN = 40  # characters of a field that an error quotes
+
+NOBODY = "<>"
+"""An address that is nobody's, as that of reports."""
 
 Piece = tuple[str, str]
 
@@ -35,12 +40,17 @@ class _Entry:
     words: list[str] = field(default_factory=list)
     inside: list[str] | None = None
     address: str | None = None
+    is_doubtful: bool = False
 
     def take(self, kind: str, text: str) -> None:
         """The next piece."""
         if text == "<" and self.inside is None:
-            # What came before was the name; another address stays, for a comma is missing
-            self.words, self.inside = [self.address] if self.address else [], []
+            if self.address is not None:  # a comma is missing: what came before was no name
+                self.is_doubtful = True
+                self.words = [f"{self.address or NOBODY} "]
+            else:
+                self.words = []
+            self.inside = []
         elif text == ">" and self.inside is not None:
             self.address, self.inside = "".join(self.inside), None
         elif text == ":" and self.inside is not None:  # behind a route, which is passed over (RFC 5321 section 3.6.1)
@@ -53,14 +63,27 @@ class _Entry:
             self.inside.append(text)
 
     def result(self) -> str:
-        """The address; empty where there is none."""
-        if self.address is None or any("@" in word for word in self.words):  # "<a@b> c@d": a comma is missing
-            return " ".join(filter(None, (self.address, _without_blanks("".join(self.words).strip()))))
-        return self.address
+        """The address; `<>` for one that is nobody's, and empty where there is none."""
+        words = _without_blanks("".join(self.words).strip())
+        if self.address is None:
+            return words
+        if self.is_doubtful:
+            return f"{words} {self.address or NOBODY}"
+        if "@" in words:  # "<a@b> c@d": a comma is missing
+            return f"{self.address} {words}".strip()
+        return self.address or NOBODY
 
 
 def addresses_in(text: str) -> list[str] | Unreadable:
     """The addresses of a list with names, comments and groups (RFC 5322 section 3.4), and routes (section 4.4)."""
+    places = places_in(text)
+    return places if isinstance(places, Unreadable) else [place for place in places if place != NOBODY]
+
+
+def places_in(text: str) -> list[str] | Unreadable:
+    """The same with each place of the list that has brackets, though nobody is in them: `<>`."""
+    if one := _ONE.fullmatch(text):
+        return [one[1] or one[2]]
     found, entry = [], _Entry()
     try:
         for kind, piece in _pieces(text):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from postroad.words.inputs import InputError
+from postroad.words.inputs import InputError, shown
 
 YEAR_S = 366 * 86400.0  # the longest time anyone may ask for, in seconds
 DAY_S = 86400.0
@@ -91,13 +91,3 @@ def require_all(field: str, values: object, *kinds: type) -> None:
     for value in values:
         if not isinstance(value, kinds):
             raise OutOfBoundsError(field, f"{shown(value)} is not a {' or '.join(kind.__name__ for kind in kinds)}")
-
-
-def shown(value: object) -> str:
-    """A value as an error quotes it, as files have it: of a number with thousands of digits, how many they are."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) and value.bit_length() > 200:
-        return f"a number of {round(value.bit_length() * math.log10(2)):,} digits"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

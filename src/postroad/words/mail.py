@@ -102,14 +102,14 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
         bare = bare[1:-1]
     local, at, domain = bare.rpartition("@")
     if not at or not local:
-        return Unreadable(cut(text), "write an address as user@domain")
+        return Unreadable(text, "write an address as user@domain")
     if not (_DOT_STRING.match(local) or _QUOTED.match(local)):
-        return Unreadable(cut(text), f"the part before the @, {cut(local)!r}, has a character that needs quoting")
+        return Unreadable(text, f"the part before the @, {cut(local)!r}, has a character that needs quoting")
     if len(local.encode("utf-8", "replace")) > MAX_LOCAL:
-        return Unreadable(cut(text), f"the part before the @ is longer than {MAX_LOCAL} octets")
+        return Unreadable(text, f"the part before the @ is longer than {MAX_LOCAL} octets")
     destination = parse_destination(domain)
     if isinstance(destination, Unreadable):
-        return Unreadable(cut(text), destination.why)
+        return Unreadable(text, destination.why)
     return Mailbox(local, destination)
 
 

@@ -27,13 +27,20 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A text that cannot be parsed: what it was, and why not, in words for the person who wrote it."""
+    """A text that cannot be parsed: how it begins, and why not, in words for the person who wrote it."""
 
     text: str
     why: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", cut(self.text))
+
     def __str__(self) -> str:
         return f"{self.text!r}: {self.why}"
+
+    def why_and(self, fix: str) -> str:
+        """Why not, and how to fix it: this way, unless it says another."""
+        return self.why if "; " in self.why else f"{self.why}; {fix}"
 
 
 def cut(text: str) -> str:
@@ -70,7 +77,7 @@ def parse_domain(text: str) -> str | Unreadable:
     """
     bare = text.strip().removesuffix(".").removesuffix("\u3002")
     if not bare:
-        return Unreadable(cut(text), "a domain name is missing")
+        return Unreadable(text, "a domain name is missing")
     name = _to_ascii(bare)
     if isinstance(name, Unreadable):
         return name
@@ -123,16 +130,14 @@ def to_unicode(name: str) -> str:
 
 def _parse_literal(text: str) -> AddressLiteral | Unreadable:
     if not text.endswith("]"):
-        return Unreadable(
-            cut(text), "the address literal has no closing bracket; write [192.0.2.1] or [IPv6:2001:db8::1]"
-        )
+        return Unreadable(text, "the address literal has no closing bracket; write [192.0.2.1] or [IPv6:2001:db8::1]")
     inner = text[1:-1]
     tagged = inner[:5].lower() == "ipv6:"
     address = parse_address(inner[5:] if tagged else inner)
     if address is None or "%" in inner:
-        return Unreadable(cut(text), "no IP address between the brackets; write [192.0.2.1] or [IPv6:2001:db8::1]")
+        return Unreadable(text, "no IP address between the brackets; write [192.0.2.1] or [IPv6:2001:db8::1]")
     if tagged != (address.version == 6):  # RFC 5321 section 4.1.3: IPv6 literals carry the tag, IPv4 ones do not
-        return Unreadable(cut(text), "IPv6 literals are written [IPv6:...], IPv4 literals without a tag")
+        return Unreadable(text, "IPv6 literals are written [IPv6:...], IPv4 literals without a tag")
     return AddressLiteral(address)
 
 
@@ -144,19 +149,19 @@ def _to_ascii(bare: str) -> str | Unreadable:
     try:
         return idna.encode(bare, uts46=True, transitional=False).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError) as problem:
-        return Unreadable(cut(bare), f"not an internationalised domain name: {cut(str(problem))}")
+        return Unreadable(bare, f"not an internationalised domain name: {cut(str(problem))}")
 
 
 def _checked(text: str, name: str) -> str | Unreadable:
     if len(name) > MAX_NAME:
-        return Unreadable(cut(text), f"longer than {MAX_NAME} characters")
+        return Unreadable(text, f"longer than {MAX_NAME} characters")
     if (name[-1].isdigit() or ":" in name) and parse_address(name) is not None:  # the parser alone takes 3 us
-        return Unreadable(cut(text), f"an IP address; write it in brackets: {AddressLiteral(ip_address(name))}")
+        return Unreadable(text, f"an IP address; write it in brackets: {AddressLiteral(ip_address(name))}")
     for label in name.split("."):
         if not label:
-            return Unreadable(cut(text), "an empty label: two dots in a row, or a dot in front")
+            return Unreadable(text, "an empty label: two dots in a row, or a dot in front")
         if len(label) > MAX_LABEL:
-            return Unreadable(cut(text), f"a label longer than {MAX_LABEL} characters")
+            return Unreadable(text, f"a label longer than {MAX_LABEL} characters")
         if not _LABEL.match(label):
-            return Unreadable(cut(text), f"the label {cut(label)!r} has a character no domain name has")
+            return Unreadable(text, f"the label {cut(label)!r} has a character no domain name has")
     return name

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 
-from postroad.words.names import Unreadable, cut, registered
+from postroad.words.names import Unreadable, registered
 
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 
@@ -77,4 +77,4 @@ def parse_provider(text: str) -> str | Unreadable:
 
     near = get_close_matches(key, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(known)}"
-    return Unreadable(cut(text), f"no known provider; {hint}")
+    return Unreadable(text, f"no known provider; {hint}")

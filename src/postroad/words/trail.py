@@ -64,6 +64,7 @@ class Contact:
     reused: bool = False  # on a connection kept from an earlier message
     dsn_over: bool = False  # the host took over what the sender wants to be told (RFC 3461 section 5.2)
     proof: Proof | None = None  # what the connection was shown to be; None if it did not get that far
+    helo: str = ""  # the name by which the host answered EHLO before TLS
 
     @property
     def is_unused(self) -> bool:

@@ -78,7 +78,7 @@ address = "203.0.113.7"
 """
     said = _run("check", file(text)).stderr
     for each in (
-        "limits.errors", "did you mean hops?", "retry.first", "nobody cannot be read", "p.toml and its key",
+        "limits.errors", "did you mean hops?", "retry.first", "nobody cannot be read", "p.toml has no certificate",
         "none.zone: cannot be read", "bad.zone:2: ", "bad.zone:3: ", "none cannot be read", "listen[1].address",
     ):  # fmt: skip
         assert each in said
@@ -132,7 +132,7 @@ def test_show_refuses_a_wrong_file_too(file):
     [
         ('[relay]\nusers = "nobody"', "nobody cannot be read"),
         ('[dns]\nzones = ["none.zone"]', "none.zone"),
-        ('[tls]\ncertificate = "p.toml"', "p.toml and its key cannot be used"),
+        ('[tls]\ncertificate = "p.toml"', "p.toml has no certificate"),
         ('[[listen]]\naddress = "203.0.113.7"', "listen[1].address: cannot bind 203.0.113.7:0"),
         ('[[route]]\ndomains = ["*"]\nnext_hop = "a.b"\nauth = {user = "u", password_file = "none"}',
          "none cannot be read"),

@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import postroad
@@ -238,6 +240,32 @@ def test_colour_can_be_forced_into_a_pipe(words, settings, is_coloured):
         bare = {"NO_COLOR": None, "FORCE_COLOR": None, "TERM": "xterm-256color"}
         done = CliRunner(env=bare | settings | more).invoke(app, words)
         assert expected == bool(re.search(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[38;", done.stdout)) or words == ["route", "t1"]
+
+
+CELLS = st.text("ab \\\t\né郵\x1b[]:x", max_size=8).map(str.rstrip)
+
+
+@given(
+    cells=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1),
+    has_heads=st.booleans(),
+    right=st.sets(st.sampled_from("rst")),
+)
+def test_a_pipe_shows_what_a_terminal_shows_without_its_paint(cells, has_heads, right):
+    """Lines and tables are the same texts in the same columns, whichever of the two ways they are drawn."""
+    table = screen.Table(tuple("rst") if has_heads else (), cells, frozenset(right) if has_heads else frozenset())
+
+    def shown(**env):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdout", out := io.StringIO())
+            for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
+                patch.delenv(name, raising=False)
+            for name, value in env.items():
+                patch.setenv(name, value)
+            screen.Screen().table(table)
+            screen.Screen().line(*cells[0], style="red")
+        return [line.rstrip() for line in door.COLOUR.sub("", out.getvalue()).split("\n")]
+
+    assert shown(FORCE_COLOR="1", TERM="xterm") == shown()
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])

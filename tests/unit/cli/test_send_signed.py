@@ -98,6 +98,12 @@ def test_what_cannot_be_signed_is_wrong_usage(postroad_lab, tmp_path, pem, comma
     assert (2, True, []) == (status, said in told, lab.received), told
 
 
+def test_a_key_that_is_not_there_is_told_before_a_message_without_an_author(postroad_lab, tmp_path):
+    """Whoever named the key by a slip has not written the message."""
+    with pytest.raises(InputError, match="none cannot be read: No such file or directory; put a private key there"):
+        sent_by(postroad_lab(ZONE), "Subject: x\n\nhello\n", dkim_key=tmp_path / "none")
+
+
 @pytest.mark.parametrize("text", ["Subject: x\n\nhello\n", "From: a@example.com\nno field\n\nx\n"])
 def test_a_message_without_an_author_is_not_signed(postroad_lab, pem, text):
     """A signature must cover From."""

@@ -10,6 +10,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from tests.support.patience import PATIENCE_S
 
 from postroad.cli.sendmail import run
 from postroad.spool import Selection
@@ -256,7 +257,7 @@ def test_the_whole_program_works_by_its_old_name(settings, tmp_path):
     link.write_text(f"#!{sys.executable}\nfrom postroad.cli import main\nmain()\n")
     link.chmod(0o755)
     words = [link, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "-C", settings, "-t", "--", "root"]
-    done = subprocess.run(words, input=MESSAGE, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(words, input=MESSAGE, capture_output=True, timeout=PATIENCE_S, check=False)
     assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
     mail, octets = _kept(settings)[0]
     assert "ops@example.com" == _to(mail)[0]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem
 from typer.main import get_command
 
@@ -102,7 +103,7 @@ def endings(tmp_path_factory):
     (folder / "cases.json").write_text(json.dumps([{"words": kept, "ways": [*WAYS, "closed"]}, *cases]))
     done = subprocess.run(
         [sys.executable, HERE / "behind_the_door.py", folder / "cases.json"],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     told = zip(["kept", *ALL], json.loads(done.stdout), strict=True)
     return {(name, how): tuple(end) for name, ends in told for how, end in ends.items()}

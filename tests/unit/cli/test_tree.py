@@ -3,8 +3,8 @@
 import pytest
 from typer.main import get_command
 
+from postroad.cli.commands import tree
 from postroad.cli.root import app
-from postroad.cli.tree import only
 
 WHOLE = get_command(app)
 
@@ -20,7 +20,7 @@ def _helps(command, parent=None, name="postroad"):
 @pytest.mark.parametrize("name", WHOLE.commands)
 def test_a_command_alone_is_what_it_is_among_others(name):
     """The same help, and the same below it; nothing else is there."""
-    alone = get_command(only(app, [name, "--help"]))
+    alone = get_command(tree([name, "--help"]))
     every = _helps(WHOLE)
     here = {key: text for key, text in every.items() if key.split()[1] == name}
     assert here == _helps(alone)
@@ -30,4 +30,4 @@ def test_a_command_alone_is_what_it_is_among_others(name):
 @pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["nosuch"], ["Check"], ["", "check"]])
 def test_who_asks_for_no_command_sees_them_all(words):
     """The list of commands, and the error that names one that is nearly so, are made of the whole tree."""
-    assert list(WHOLE.commands) == list(get_command(only(app, words)).commands)
+    assert list(WHOLE.commands) == list(get_command(tree(words)).commands)

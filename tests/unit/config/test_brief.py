@@ -15,7 +15,6 @@ from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
 
 READ = ("spool.path", "spool.reserve", "message_size", "hostname", "aliases", "domains")
-HEAVY = ("pydantic", "typer", "rich", "dns", "asyncio", "postroad.deliver", "postroad.receive.session", "uvloop")
 KEYS = {
     "": ("hostname", "own", "drain", "listne"),
     "[spool]": ("path", "reserve", "history", "pth"),
@@ -108,43 +107,3 @@ for name in sys.argv[1:]:
 """
     done = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, text=True, check=True)
     assert [str(is_plain) for is_plain in PLAIN.values()] == done.stdout.split()
-
-
-def test_sendmail_loads_nothing_heavy(tmp_path):
-    """Programs start it once a message: into the spool it goes without a loop, a parser of options or a validator."""
-    (tmp_path / "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
-    program = f"""
-import asyncio, sys
-from pathlib import Path
-from postroad.spool.sqlite import SqliteSpool
-async def make():
-    await (await SqliteSpool.open(Path({str(tmp_path / "spool")!r}), node="one")).close()
-asyncio.run(make())
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
-    program = f"""
-import sys
-from postroad.cli.sendmail import run
-code = run(["-C", {str(tmp_path / "postroad.toml")!r}, "you@example.org"])
-print(code, [name for name in {HEAVY!r} if name in sys.modules])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], input="Subject: x\n\nHello\n", capture_output=True, text=True, check=True
-    )
-    assert "0 []\n" == done.stdout
-
-
-def test_a_check_of_settings_loads_neither_loop_nor_resolver(tmp_path):
-    """It reads, and asks nobody: without zone files there is nothing that dnspython or an event loop could do."""
-    (tmp_path / "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
-    program = f"""
-import sys
-sys.argv = ["postroad", "config", "check", {str(tmp_path / "postroad.toml")!r}]
-from postroad.cli import main
-try:
-    main()
-except SystemExit as end:
-    print(end.code, [name for name in ("asyncio", "dns", "rich", "numpy") if name in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "0 []" == done.stdout.splitlines()[-1]

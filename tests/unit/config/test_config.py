@@ -265,8 +265,8 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
          'route[1]: ca_file is only used with tls = "verify"; write that, or leave ca_file out'),
         ("[aliases]\nroot = 1", 'aliases.root: 1 is not an address; write one,'
          ' or a list such as ["a@example.com", "b@example.com"]'),
-        ("[aliases]\nroot = '|/bin/x'", "aliases.root: |/bin/x: programs are not supported; write an address"),
-        ("[aliases]\nops = 'a@b@'", "aliases.ops: a@b@ is neither an address nor an alias"
+        ("[aliases]\nroot = '|/bin/x'", 'aliases.root: "|/bin/x": programs are not supported; write an address'),
+        ("[aliases]\nops = 'a@b@'", 'aliases.ops: "a@b@" is neither an address nor an alias'
          " (the part before the @, 'a@b', has a character that needs quoting); write user@example.com"),
         ("[aliases]\nops = []",
          'aliases: "ops" has no address; write one, such as "user@example.com", or leave it out'),
@@ -274,7 +274,21 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
          'aliases: "a@b" is not a name; write only the part before the @: it holds for all names of this machine'),
         ("[aliases]\nOps = 'a@b.c'\nops = 'a@b.c'", "aliases: it has ops twice; leave one out"),
         ('[relay]\nusers = "a\\u0000b"',
-         'relay.users: "a\0b" is not a path; write one, such as "/etc/postroad/users"'),
+         'relay.users: "a\\x00b" is not a path; write one, such as "/etc/postroad/users"'),
+        ("dkim.keys = 1", 'dkim.keys: 1 is not a path; write one, such as "/etc/postroad/keys"'),
+        ("spool.path = ['x']", "spool.path: ['x'] is not a path; write one, such as \"/var/spool/postroad\""),
+        ("dns.zones = ['a\\nb']".replace("'", '"'),
+         'dns.zones[1]: "a\\nb" is not a path; write one, such as "/etc/postroad/example.com.zone"'),
+        *((f"[[route]]\n{key} = ['*.outlook.com']\ndirect = true\nname = 'x'",
+           f'route[1].{key}[1]: "*.outlook.com" has a star; write ".outlook.com" for all names below it')
+          for key in ("exchangers", "domains")),
+        ("[[route]]\nexchangers = ['.']\ndirect = true",
+         'route[1].exchangers[1]: ".": a domain name is missing; write a domain name, such as "mail.example.com"'),
+        ("[[route]]\ndomains = ['*']\nhosts = ['a.test']",
+         'route[1].hosts[1]: each of these is a table; write {host = "a.test"}, or [[route.hosts]] and its keys below'
+         " that"),
+        ("listen = [25]",
+         "listen[1]: each of these is a table; write {address = ...}, or [[listen]] and its keys below that"),
         ("[metrics]\nlisten = 9925",
          'metrics.listen: 9925 is not an address with a port; write both, such as "127.0.0.1:9925"'),
         ("hostname = mail",
@@ -340,3 +354,14 @@ def test_the_environment_may_name_the_file(tmp_path, monkeypatch):
     assert "here.example" == load().hostname
     monkeypatch.delenv("POSTROAD_CONFIG")
     assert find() == (USUAL_FILE if USUAL_FILE.exists() else None)
+
+
+@pytest.mark.parametrize(("wait", "is_right"), [("0s", True), ("60s", True), ("61s", False), ("1000 days", False)])
+def test_mail_waits_a_minute_at_most_for_a_policy(wait, is_right):
+    """A web server that hangs would hold it up."""
+    text = f"deliver.mta_sts_wait = '{wait}'"
+    if is_right:
+        read(text, FILE)
+        return
+    with pytest.raises(InputError, match=r"deliver: mta_sts_wait is longer than a minute.*; write less"):
+        read(text, FILE)

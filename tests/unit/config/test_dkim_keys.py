@@ -101,7 +101,8 @@ def test_all_that_is_wrong_is_told_at_once(keys):
         "DIR/example.com/c.private is no key by its name; rename it to SELECTOR.pem, or put it elsewhere",
         "DIR/example.com/d.pem can be read by every user of this machine; run: chmod o-rwx DIR/example.com/d.pem",
         'DIR/example.com/f.pem cannot sign: Not-Before has no time; write "Not-Before: 2026-12-01T00:00:00Z"',
-        "DIR/example.com/g.pem cannot be read: Is a directory",
+        "DIR/example.com/g.pem cannot be read: Is a directory; "
+        "put a private key there that this user may read, or move it elsewhere",
         f"DIR/no domain is not named for a domain (the label 'no domain' has a character no domain name has); {layout}",
         f"DIR/stray.pem is in no folder of a domain; {layout}",
     ] == wrong(folder)
@@ -136,7 +137,9 @@ def test_a_key_of_another_user(keys):
     """The system's own reason."""
     folder = keys(example_com__s_pem=ED)
     (folder / "example.com" / "s.pem").chmod(0)
-    assert ["DIR/example.com/s.pem cannot be read: Permission denied"] == wrong(folder)
+    assert ["DIR/example.com/s.pem cannot be read: Permission denied; put a private key there"] == [
+        each[:82] for each in wrong(folder)
+    ]
 
 
 def test_group_may_read(keys):
@@ -144,6 +147,36 @@ def test_group_may_read(keys):
     folder = keys(example_com__s_pem=ED)
     (folder / "example.com" / "s.pem").chmod(0o640)
     assert [] == wrong(folder)
+
+
+def test_only_a_folder_without_any_file_is_doubted(keys, tmp_path):
+    """Where there is an error, or a key that is one, nothing is said of a lack of keys."""
+    (tmp_path / "file").touch()
+    folder = keys(example_com__s_pem=b"none")
+    doubted = [
+        any("has no keys" in each for each in warnings(config_of(each)))
+        for each in (tmp_path / "none", tmp_path / "file", folder)
+    ]
+    (folder / "example.com" / "s.pem").rename(folder / "s.pem")
+    doubted.append(any("has no keys" in each for each in warnings(config_of(folder))))
+    (folder / "s.pem").rename(folder / "example.com" / "s.private")
+    doubted.append(any("has no keys" in each for each in warnings(config_of(folder))))
+    (folder / "example.com" / "s.private").rename(folder / "example.com" / "s.txt")
+    assert ([False] * 5, True) == (doubted, any("has no keys" in each for each in warnings(config_of(folder))))
+
+
+def test_a_file_with_a_line_end_in_its_name_is_told_of_in_one_line(keys):
+    """Whoever may write there could else write lines of ours."""
+    folder = keys(**{"example_com__a\nb_pem": ED})
+    assert ["DIR/example.com/a\\nb.pem cannot sign"] == [each.partition(":")[0] for each in wrong(folder)]
+
+
+def test_a_folder_of_other_files_is_told_of_in_twenty_lines(tmp_path):
+    """Whoever writes keys = "/bin" needs no line for each program."""
+    for number in range(100):
+        (tmp_path / f"{number}").touch()
+    told = wrong(tmp_path)
+    assert (20, "and 81 more errors") == (len(told), told[-1])
 
 
 @pytest.mark.parametrize(("bits", "is_told"), [(1024, True), (2048, False)])

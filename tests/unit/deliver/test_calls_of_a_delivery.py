@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 from tests.support.delivering import NOON, recipients
+from tests.support.patience import PATIENCE_S
 
 import postroad
 from postroad.deliver import Bounces, DeliverSettings, DeliveryRoute, Loop, LoopSettings, World, attempt
@@ -142,7 +143,7 @@ async def delivered(chunking):
             loop.take((parcel,))
             await settled.wait()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await post(parcels(0))
         with counted(calls):
             await post(parcels(MESSAGES))

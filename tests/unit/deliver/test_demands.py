@@ -75,8 +75,8 @@ def test_last_host_that_cannot_meet_its_demand_leaves_the_mail_deferred():
     [
         (ENCRYPTED, "no-starttls", "4.7.4", "the settings say so, but the host does not start TLS"),
         (NAMED, "no-starttls", "4.7.4", "the policy is enforced, but the host does not start TLS"),
-        (ENCRYPTED, "broken-starttls", "4.4.2", "TLS handshake failed"),
-        (NAMED, "broken-starttls", "4.4.2", "TLS handshake failed"),
+        (ENCRYPTED, "broken-starttls", "4.7.5", "the settings say so, but TLS handshake failed"),
+        (NAMED, "broken-starttls", "4.7.5", "the policy is enforced, but TLS handshake failed"),
         (NAMED, "tls-mismatch", "4.7.5", "is for elsewhere.invalid, not for mail.lab.invalid"),
         (OTHER, "", "4.7.5", "is for mail.lab.invalid, *.lab.invalid, not for other.test"),
     ],

@@ -13,13 +13,13 @@ from tests.support.delivering import (
     DEFERRED,
     DELIVERED,
     FAILED,
-    LIMIT_S,
     NOON,
     QUICK_PROBES,
     USUAL,
     counts,
     office,
 )
+from tests.support.patience import PATIENCE_S
 
 from postroad.deliver import DeliverSettings, settler
 from postroad.lab import parse_fault
@@ -451,7 +451,7 @@ def test_drain_gives_back_what_waits_and_ends_what_is_under_way():
             for _ in range(8):
                 await it.post("ann@[127.0.0.15]")
             await host.came.wait()
-            draining = asyncio.create_task(it.loop.drain(LIMIT_S))
+            draining = asyncio.create_task(it.loop.drain(PATIENCE_S))
             waiting = await it.spool.until_waiting(7)
             host.opened.set()
             given_up = await draining

@@ -1,10 +1,13 @@
 """Connections that rest: used again while young, ended when old, never too many."""
 
 import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
 
-from postroad.deliver import ReusePolicy
-from postroad.deliver.pool import Pool
+from postroad.deliver import DeliverSettings, ReusePolicy
+from postroad.deliver.pool import Pool, door_of
 from postroad.words.tls import IN_CLEAR, OPPORTUNISTIC, Demand, Proof, TlsLevel
+from postroad.words.trail import Target
 
 HERE = ("192.0.2.1", 25, 1)
 THERE = ("192.0.2.1", 25, 2)
@@ -52,6 +55,13 @@ def test_connection_is_used_again_at_its_own_door_only():
         return pool.take(THERE), pool.take(HERE) is session, pool.take(HERE), pool.resting
 
     assert (None, True, None, 0) == tell(story)
+
+
+def test_no_two_settings_share_a_door():
+    """Not even equal ones of which one is gone: after many reloads a connection is not taken for another route's."""
+    target = Target("mx.test", ip_address("192.0.2.1"), 10)
+    doors = {door_of(target, replace(DeliverSettings())) for _ in range(100)}
+    assert 100 == len(doors)
 
 
 PROVEN = Demand(TlsLevel.PROVEN, names=("mx.test",))

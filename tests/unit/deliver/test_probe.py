@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
-from tests.support.delivering import LIMIT_S, ZONE, Told
+from tests.support.delivering import ZONE, Told
+from tests.support.patience import PATIENCE_S
 
 from postroad.deliver import DeliverSettings
 from postroad.deliver import probe as module
@@ -59,7 +60,7 @@ async def ward(fault="accept", policy=QUICK):
     """A lab whose example.net has a fault, and probes."""
     told = Told()
     faults = {"127.0.0.13": parse_fault(fault)}
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE}), faults=faults, listener=told) as lab:
+    async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE}), faults=faults, listener=told) as lab:
         it = Ward(lab, told, policy)
         try:
             yield it

@@ -79,7 +79,7 @@ def test_proven_host_that_offers_requiretls_gets_the_mail_and_the_requirement(de
             {"faults": ["starttls-expired"]},
             "5.7.10",
             "starttls",
-            "its sender requires TLS (REQUIRETLS), but the",
+            "the sender requires TLS (REQUIRETLS), but the",
         ),
         ((VOUCHED,), {"names": ["mx.test"]}, "5.7.10", "starttls", "not for mx.test"),
         ((VOUCHED, VOUCHED), {"requiretls": OFF}, "5.7.30", "mail", "REQUIRETLS"),

@@ -4,6 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
+from tests.support.patience import PATIENCE_S
 
 from postroad.deliver import settler
 from postroad.deliver.settler import Settler
@@ -42,7 +43,7 @@ def settled(spool, *names):
                     done.set()
 
             it.add(name, committed)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await done.wait()
         return heard, troubles, it.pending
 

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 from tests.support.answering import Host
+from tests.support.patience import PATIENCE_S
 
 from postroad.build import opportunistic_tls
 from postroad.dialogue import ClientSettings, HostError, Message, Session
@@ -32,7 +33,7 @@ def send(trust, name=NAME, *, speaks_tls=True):
 
     async def main():
         listener = await listen(LOOPBACK, 0, serve)
-        stream = await connect(LOOPBACK, listener.port, timeout_s=5)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S)
         settings = ClientSettings(tls=opportunistic_tls(), trust=trust, implicit_tls=True, timeouts=LIMITS)
         session = Session(stream, settings, name, Demand(TlsLevel.PROVEN, names=(name,)))
         try:

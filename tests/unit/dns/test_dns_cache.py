@@ -243,6 +243,23 @@ def test_the_last_to_give_up_ends_the_query():
     asyncio.run(story())
 
 
+def test_an_answer_that_comes_as_the_last_gives_up_is_nobodys():
+    """In one turn of the loop the query ends and nobody waits any more: no error, and the next to ask begins anew."""
+
+    async def story():
+        bugs = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: bugs.append(context["exception"]))
+        slow = Slow(Found(("x",), 300))
+        cache = CachingResolver(slow, Clock())
+        (task,) = await _waiting(cache, 1)
+        slow.go.set()
+        task.cancel()
+        await _settle()
+        assert ([], Found(("x",), 300), 2) == (bugs, await cache.resolve("a.example", A), slow.asked)
+
+    asyncio.run(story())
+
+
 def test_a_bug_below_reaches_all_and_is_not_kept():
     """An exception is no answer: everyone who waits gets it, and the next question is asked again."""
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.idle import run_idle
 from tests.support.nameserver import SOA, cut, nameserver, reply
+from tests.support.patience import PATIENCE_S
 
 from postroad.dns import (
     RecordType,
@@ -56,7 +57,7 @@ async def _resolve(resolver, name, kind):
     return await listening.heard if stop else await resolver.resolve(name, kind)
 
 
-async def _ask(answer, name="example.com", kind=RecordType.MX, *, timeout_s=5.0, tries=1):
+async def _ask(answer, name="example.com", kind=RecordType.MX, *, timeout_s=PATIENCE_S, tries=1):
     """What the resolver makes of one scripted server; nothing may be left running."""
     async with nameserver(answer) as server:
         result = await _resolve(WireResolver(WireSettings((server.server,), timeout_s, tries)), name, kind)
@@ -348,7 +349,7 @@ def test_a_closed_port_is_told_at_once():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
         held.bind(("127.0.0.1", 0))
         server = ServerAddress(ip_address("127.0.0.1"), held.getsockname()[1])
-    result = asyncio.run(WireResolver(WireSettings((server,), timeout_s=60)).resolve("example.com", A))
+    result = asyncio.run(WireResolver(WireSettings((server,), timeout_s=PATIENCE_S)).resolve("example.com", A))
     assert Temporary(f"{server}: connection refused") == result
 
 
@@ -369,7 +370,7 @@ def test_a_cut_answer_is_fetched_over_tcp():
 def test_as_many_mx_as_a_message_holds_are_taken():
     """Thousands of MX records over TCP are one answer, in order."""
     lines = [f"example.com. 300 IN MX {n % 7} h{n}.x." for n in range(2800)]
-    result, _ = ask(lambda query, over: cut(query) if over == "udp" else reply(query, *lines), timeout_s=60)
+    result, _ = ask(lambda query, over: cut(query) if over == "udp" else reply(query, *lines), timeout_s=PATIENCE_S)
     assert [(n % 7, f"h{n}.x") for n in range(2800)] == [(mx.preference, mx.exchange) for mx in result.records]
 
 
@@ -639,7 +640,7 @@ def test_giving_up_leaves_nothing_behind():
     async def story():
         heard = asyncio.Event()
         async with nameserver(lambda *_: heard.set()) as server:
-            resolver = WireResolver(WireSettings((server.server,), timeout_s=60))
+            resolver = WireResolver(WireSettings((server.server,), timeout_s=PATIENCE_S))
             task = asyncio.create_task(resolver.resolve("example.com", A))
             await heard.wait()
             task.cancel()
@@ -661,7 +662,7 @@ def test_taking_back_a_question_leaves_nothing_behind(is_answered):
             return cut(query) if is_answered and over == "udp" else None
 
         async with nameserver(answer) as server:
-            resolver = WireResolver(WireSettings((server.server,), timeout_s=60))
+            resolver = WireResolver(WireSettings((server.server,), timeout_s=PATIENCE_S))
             listening = Listening()
             stop = resolver.start("example.com", A, listening)
             await heard.wait()

@@ -33,6 +33,8 @@ TAKEN = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 2.0.0 Ok", "2.0.0", Phase.
 
 GIVEN_UP = replace(REFUSED, result=Result.FAILED, text="connection refused; given up after 5 days", status="4.4.7")
 
+GIVEN_UP_LATER = replace(GIVEN_UP, text="connection refused")
+
 HEADER = b"From: alice@sender.example\r\nSubject: Hello\r\nMessage-ID: <hello@sender.example>\r\n"
 CONTENT = HEADER + b"\r\nGood day.\r\n"
 
@@ -216,7 +218,7 @@ def test_mail_given_up_names_the_last_server_that_answered():
     made = build(report(replace(FAILED, outcome=replace(nobody, status="4.4.7"), trail=trail)))
     fields = told(made)[1]
     assert (
-        "in 2 attempts. The last server to answer was mx2.example.org [2001:db8::2],"
+        "in 4 attempts, of which 2 got as far as a server. The last server to answer was mx2.example.org [2001:db8::2],"
         " on Thu, 01 Jan 2026 09:30:00 +0000: 450 4.3.2 come back tomorrow"
     ) in people(made)
     assert ("dns; mx2.example.org", "smtp; 450 4.3.2 come back tomorrow", "Thu, 01 Jan 2026 09:30:00 +0000") == tuple(
@@ -246,6 +248,29 @@ def test_refusal_by_dns_is_not_laid_on_a_server_of_an_earlier_attempt():
 def test_sender_reads_what_to_do(status, words):
     """Each kind of failure has its own advice."""
     assert words in people(build(report(replace(FAILED, outcome=replace(NEVER, status=status)))))
+
+
+@pytest.mark.parametrize("action", [Action.FAILED, Action.DELAYED])
+def test_what_keeps_us_from_a_host_is_not_laid_in_its_mouth(action):
+    """Nobody connected to it: the words are ours, and stand in a sentence of ours."""
+    why = "the sender requires TLS (REQUIRETLS), and neither DNSSEC nor MTA-STS vouches for mx1.example.org"
+    missed = Outcome(Result.FAILED, Scope.HOST, why, "5.7.30", Phase.POLICY)
+    tried = ReportedAttempt(NOON, attempt(missed, Contact(ONE, 0, 0, Phase.POLICY, missed, {0: missed})), 0)
+    made = build(report(ReportedRecipient(Recipient(BOB), action, missed, (tried,))))
+    assert f"mx1.example.org [192.0.2.1] was not contacted: {why}." in people(made)
+
+
+@pytest.mark.parametrize(
+    ("asked", "unasked", "words"),
+    [(1, 0, ", in 1 attempt. The"), (2, 0, ", in 2 attempts. The"), (1, 4, ", in 5 attempts, of which 1 got as far"),
+     (0, 3, " 5 minutes. No server could be contacted")],
+)  # fmt: skip
+def test_attempts_that_are_counted_are_those_that_are_listed(asked, unasked, words):
+    """Some ended before a server could be asked, as where no route was known; the list has them, too."""
+    nobody = ReportedAttempt(NOON, attempt(REFUSED), 0)
+    made = build(report(replace(FAILED, outcome=GIVEN_UP_LATER, trail=(*TRAIL[:1] * asked, *[nobody] * unasked))))
+    assert words in people(made)
+    assert asked + unasked == people(made).count("Attempt ")
 
 
 def test_failure_without_any_contact():

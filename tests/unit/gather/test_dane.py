@@ -159,6 +159,21 @@ def test_the_base_domain_of_an_alias(near, far, asked, base, caches):
     assert (asked, base) == (questions, proven)
 
 
+@pytest.mark.parametrize("trouble", [Temporary("SERVFAIL"), Bogus("malformed")])
+def test_trouble_at_the_end_of_an_alias_is_an_answer(trouble):
+    """The alias, which has records as well, is not asked: that the end has none is what nobody has said."""
+    zones = ROOT, zone("example.com", "@ MX 10 mx", ALIAS, RECORD), zone("far.example", FAR, AT_END)
+    found, asked = run(*zones, answers={END[0]: trouble})
+    assert ([END], "host.far.example", trouble) == (asked, (facts := found["mx.example.com"]).base, facts.tlsa)
+
+
+def test_records_at_the_end_of_an_alias_that_nobody_vouches_for_do_not_count():
+    """Then those of the alias do (RFC 7672 section 2.2.2)."""
+    zones = ROOT, zone("example.com", "@ MX 10 mx", ALIAS, RECORD), zone("far.example", FAR, AT_END)
+    found, asked = run(*zones, answers={END[0]: Found((TLSA,), 60, (), END[0], authentic=False)})
+    assert ([END, ASKED], "mx.example.com") == (asked, found["mx.example.com"].base)
+
+
 def test_where_the_alias_cannot_be_looked_up_nobody_can_say():
     """It may have been the one that is signed (RFC 7672 section 2.1.2)."""
     zones = (ROOT, zone("example.com", "@ MX 10 mx", ALIAS), zone("far.example", FAR, is_signed=False))
@@ -229,6 +244,17 @@ def test_a_host_whose_name_is_too_long_has_none():
     resolver = Counting(None)
     assert {name: DaneFacts(is_mx_secure=True)} == asyncio.run(gather_dane(snapshot, resolver))
     assert [] == resolver.asked
+
+
+def test_the_longest_name_that_a_record_can_have_is_asked():
+    """253 octets, the port and the protocol before it included."""
+    name = ".".join(["a" * 60] * 3 + ["a" * 61])
+    assert 253 == len(f"_25._tcp.{name}")
+    host = HostFacts(Found((V4,), name=name, authentic=True), NoData())
+    snapshot = Snapshot("example.com", Found((Mx(10, name),), authentic=True), {name: host})
+    resolver = Counting(None, **{f"_25._tcp.{name}": NoName(60)})
+    asyncio.run(gather_dane(snapshot, resolver))
+    assert [(f"_25._tcp.{name}", "TLSA")] == resolver.asked
 
 
 def test_a_static_host_has_its_port_and_whoever_wrote_it_vouches_for_its_name():
@@ -314,4 +340,4 @@ def test_a_resolver_that_is_down_does_not_turn_dane_off():
     """It may validate when it answers."""
     resolver = Counting(ZoneResolver(parse_zones({"all": zone("example.com", HOST)}), validates=True))
     asked = WireSettings((ServerAddress(ip_address("127.0.0.1")),))
-    assert "" == asyncio.run(why_dane_is_off(resolver, asked))
+    assert asyncio.run(why_dane_is_off(resolver, asked)) is None

@@ -23,8 +23,11 @@ def body_of(octets, *, is_ended=False):
         (OK + b"\r\nbody", True),
         (OK.replace(b"\r", b"") + b"\nbody", True),
         (b"HTTP/1.1 103\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK + b"\r\nbody", True),
+        (OK + b"Content-Encoding: identity\r\n\r\nbody", True),
         (OK + b"content-length: 4\r\n\r\nbody and more", False),
         (OK + b"Content-Length: 4, 4\r\nContent-Length:\r\n 4\r\n\r\nbody", False),
+        (OK + b"Content-Length: 000000000000000000004\r\n\r\nbody", False),
+        (CHUNKED + b"000000000000000000004\r\nbody\r\n0\r\n", False),
         (CHUNKED + b"2 ; x=y\r\nbo\r\n002\r\ndy\r\n0\r\n", False),
         (CHUNKED + b"4\nbody\n0\nTrailer: x", False),
     ],
@@ -32,6 +35,24 @@ def body_of(octets, *, is_ended=False):
 def test_a_body_is_whole_by_its_length_its_chunks_or_the_goodbye_of_tls(octets, is_ended):
     """RFC 9112 section 6.3: each of the three ways to end; what comes behind the end is not read."""
     assert HttpResponse(200, "text/plain", b"body") == read_response(octets, is_ended=is_ended)
+
+
+FULL = b"x" * MAX_OCTETS
+HALF = b"8000\r\n" + FULL[: MAX_OCTETS // 2] + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("full", "over"),
+    [
+        (OK + b"\r\n" + FULL, OK + b"\r\n" + FULL + b"x"),
+        (OK + b"Content-Length: 65536\r\n\r\n" + FULL, OK + b"Content-Length: 65537\r\n\r\n" + FULL + b"x"),
+        (CHUNKED + b"10000\r\n" + FULL + b"\r\n0\r\n", CHUNKED + b"10001\r\nx" + FULL + b"\r\n0\r\n"),
+        (CHUNKED + HALF * 2 + b"0\r\n", CHUNKED + HALF * 2 + b"1\r\nx\r\n0\r\n"),
+    ],
+)
+def test_a_body_may_be_as_long_as_the_limit_and_no_longer(full, over):
+    """64 KiB, however it is told how long it is; in chunks it is their sum that counts."""
+    assert (FULL, "it is longer than 65536 octets") == (body_of(full, is_ended=True), body_of(over, is_ended=True))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +69,12 @@ def test_a_body_is_whole_by_its_length_its_chunks_or_the_goodbye_of_tls(octets, 
         (OK + b"Content-Length: -1\r\n\r\nx", "its Content-Length is not one number"),
         (OK + b"Content-Length: \xb2\r\n\r\nx", "its Content-Length is not one number"),
         (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "its Content-Length is not one number"),
+        (OK + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b", "its Content-Encoding is gzip, and none was asked for"),
+        (OK + b"Content-Encoding: identity, \x1b\r\n\r\nx", "its Content-Encoding is \\x1b, and none was asked for"),
         (CHUNKED.replace(b"chunked", b"gzip, chunked"), "its Transfer-Encoding is not chunked"),
         (CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\n"), "both Transfer-Encoding and Content-Length"),
         (CHUNKED + b"ffffffffffffffff\r\nx", "it is longer than 65536 octets"),
+        (CHUNKED + b"4\r\nbody0\r\n\r\n", "the chunk that ends it did not come"),
         (CHUNKED + b"4\r\nbodyx\r\n0\r\n\r\n", "the chunk that ends it did not come"),
         (CHUNKED + b"-4\r\nbody\r\n0\r\n\r\n", "the chunk that ends it did not come"),
     ],

@@ -6,6 +6,7 @@ import socket
 from ipaddress import ip_address
 
 import pytest
+from tests.support.patience import PATIENCE_S
 
 from postroad.build import verified_tls
 from postroad.dns import ZoneResolver, parse_zones
@@ -25,7 +26,9 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Plain; charset=utf-8\r\n\r\n"
 COUNTED = PLAIN[:-2] + b"Content-Length: %d\r\n\r\n" % len(DOCUMENT) + DOCUMENT
 
 
-def fetched(answer=PLAIN + DOCUMENT, *, context=None, trusting=None, zone=ZONE, allow_loopback=True, timeout_s=5.0):
+def fetched(
+    answer=PLAIN + DOCUMENT, *, context=None, trusting=None, zone=ZONE, allow_loopback=True, timeout_s=PATIENCE_S
+):
     """What comes of asking a server that says this: octets, or a function of its stream."""
 
     async def serve(stream):

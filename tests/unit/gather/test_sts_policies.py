@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 from postroad.dns import RecordType
 from postroad.gather import Fetched, StsPolicies, StsWorld, kept_policies
@@ -240,7 +241,7 @@ def test_mail_waits_for_the_budget_and_no_longer():
         relay = Relay(budget_s=0.0)
         relay.domain.gate.clear()
         first = await relay.policies.known("example.org")
-        why = "its policy was not to be found within 0 s: mail goes as without one, and later mail may have it"
+        why = "its policy was not found within 0 s: mail goes as without one, and later mail may have it"
         assert (None, why, 5.0) == (first.policy, first.why, first.life_s)
         relay.domain.gate.set()
         second = await relay.policies.known("example.org", budget_s=60)
@@ -258,7 +259,7 @@ def test_a_web_server_that_hangs_holds_up_mail_once():
         first = asyncio.create_task(relay.policies.known("example.org"))
         await asyncio.sleep(0)
         relay.wait(60)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             told = await relay.policies.known("example.org")
         assert (None, 5.0, False) == (told.policy, told.life_s, first.done())
         relay.domain.gate.set()
@@ -277,7 +278,7 @@ def test_while_a_change_is_fetched_too_slowly_the_old_policy_holds():
         relay.domain.txt = record("b2")
         told = await relay.policies.known("example.org", budget_s=0.0)
         assert ("enforce", "a1", 5.0) == (told.policy.mode, told.id, told.life_s)
-        assert "not to be found within 0 s; the policy fetched on 2027-01-15 08:00:00 UTC still holds" in told.why
+        assert "not found within 0 s; the policy fetched on 2027-01-15 08:00:00 UTC still holds" in told.why
 
     play(story)
 
@@ -368,6 +369,64 @@ def test_a_refresh_that_fails_is_told_once_a_day_and_not_of_what_is_withdrawn():
     asyncio.run(story("none", (False, 0)))
 
 
+def test_that_a_withdrawn_policy_cannot_be_fetched_anew_is_told_to_nobody():
+    """Not even where mail asks because the record has changed once more (RFC 8461 section 3.3)."""
+
+    async def story(mode):
+        relay = Relay(domain=Domain(web=document(mode)))
+        await relay.known()
+        relay.domain.txt, relay.domain.web = record("a2"), TROUBLE
+        await relay.known()
+        return relay.news().count("gather.sts.failed")
+
+    assert [1, 0] == [asyncio.run(story(mode)) for mode in ("enforce", "none")]
+
+
+def test_that_mail_needed_a_policy_is_kept_over_a_restart():
+    """Or one in daily use would count as unused for a month, and end."""
+
+    async def story():
+        relay = Relay()
+        await relay.known()
+        relay.wait(2 * DAY_S)
+        await relay.known()
+        assert NOW + 2 * DAY_S == kept_policies(await relay.store.recall(KIND))["example.org"].used_at
+
+    play(story)
+
+
+def test_a_relay_that_has_just_started_refreshes_what_no_mail_has_asked_for_yet():
+    """From its store: a quiet domain's policy would end otherwise."""
+
+    async def story():
+        first = Relay(domain=Domain(web=document(max_age=int(2 * DAY_S))))
+        await first.known()
+        then = Relay(first.store, at=NOW + DAY_S)
+        then.wait(DAY_S / 2)
+        for _ in range(3):
+            then.wait(DAY_S / 6)
+            await then.policies.refresh()
+        assert 1 <= then.domain.fetches
+
+    play(story)
+
+
+@pytest.mark.parametrize("odd", ["v=STSv1; id=a-b;", "v=STSv1; id=a2; ;", "v=STSv1;"])
+def test_a_refresh_goes_by_no_record_that_mail_does_not_go_by(odd):
+    """Its id is none: what is fetched meanwhile is kept under the one before."""
+
+    async def story():
+        relay = Relay(domain=Domain(web=document(max_age=int(2 * DAY_S))))
+        await relay.known()
+        relay.domain.txt = Found((odd,), 300)
+        relay.wait(DAY_S)
+        await relay.policies.refresh()
+        await relay.policies.close()
+        assert (2, "a1") == (relay.domain.fetches, kept_policies(await relay.store.recall(KIND))["example.org"].id)
+
+    play(story)
+
+
 def test_what_no_mail_needs_ends_by_itself():
     """After a month it is not refreshed any more; mail that comes back to it finds it over, and fetches it."""
 
@@ -431,6 +490,22 @@ def test_a_store_in_trouble_is_told_once_and_mail_goes_on():
         relay.domain.txt = record("b2")
         await relay.known()
         assert 2 == relay.news().count("gather.store.failed")
+
+    play(story)
+
+
+def test_a_store_that_cannot_be_read_at_first_is_read_later():
+    """What an earlier run has kept holds from then on, whatever DNS and HTTPS say."""
+
+    async def story():
+        store = Broken()
+        store.is_broken = False
+        await Relay(store).known()
+        relay = Relay(store, domain=Domain(GONE, TROUBLE))
+        store.is_broken = True
+        assert None is await relay.mode()
+        store.is_broken = False
+        assert "enforce" == await relay.mode()
 
     play(story)
 
@@ -586,7 +661,8 @@ def test_a_spool_has_the_policies_after_a_restart(kind, tmp_path):
     async def story():
         spool = MemorySpool() if kind == "memory" else await SqliteSpool.open(tmp_path / "spool", node="one")
         await Relay(spool).known()
-        assert {"example.org": "a1"} == {domain: kept.id for domain, kept in (await kept_policies(spool)).items()}
+        kept = kept_policies(await spool.recall(KIND))
+        assert {"example.org": "a1"} == {domain: one.id for domain, one in kept.items()}
         if kind == "sqlite":
             await spool.close()
             spool = await SqliteSpool.open(tmp_path / "spool", node="one")
@@ -733,7 +809,7 @@ def test_a_relay_forgets_what_it_has_and_not_what_another_has_refreshed():
             two.policies._shelf.is_shared = True
             two.policies._shelf.forget(two.policies._cache.forget_over(two.wall), two.wall)
             await two.policies.close()
-        assert ["example.org"] == list(await kept_policies(two.store))
+        assert ["example.org"] == list(kept_policies(await two.store.recall(KIND)))
 
     play(story)
 

@@ -4,6 +4,7 @@ import asyncio
 from ipaddress import ip_address
 
 import pytest
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.blackhole import Blackhole
 from postroad.net import NetError, NetErrorKind, bind, connect, listen
@@ -41,7 +42,7 @@ def test_a_closed_blackhole_frees_its_port():
             stream.write(b"220 here\r\n")
 
         listener = await listen(LOOPBACK, port, greet)
-        stream = await connect(LOOPBACK, port, timeout_s=1)
+        stream = await connect(LOOPBACK, port, timeout_s=PATIENCE_S)
         assert b"220 here\r\n" == await stream.read()
         stream.close()
         await listener.stop()

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import dns.asyncquery
 import dns.message
 import pytest
+from tests.support.patience import PATIENCE_S
 
 from postroad.dns import Zones, parse_zones
 from postroad.lab import Fault, Lab, Mode
@@ -20,7 +21,6 @@ b  A 127.0.0.12
 b  A 127.0.0.13
 c  AAAA 2001:db8::1
 """
-PATIENCE_S = 5.0
 
 
 def zones(text=ZONE):

@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 from postroad.dns import Zones, parse_zones
 from postroad.lab.nameserver import DnsFault, Nameserver, Order
 from postroad.net import NetError
-
-PATIENCE_S = 5.0
 
 ZONE = """
 $ORIGIN example.com.

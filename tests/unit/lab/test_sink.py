@@ -8,6 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 from cryptography.x509 import load_der_x509_certificate
+from tests.support.idle import run_idle
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
 from postroad.lab.sink import Habits, LabExchanger
@@ -15,7 +17,6 @@ from postroad.net import NetError, NetErrorKind, connect
 from postroad.words.faults import Fault, Mode
 
 ADDRESS = ip_address("127.0.0.31")
-PATIENCE_S = 5.0
 MESSAGE = b"Subject: lines\r\n\r\n..a dot in front\r\nthe end\r\n"
 
 
@@ -70,7 +71,7 @@ async def dialled(exchanger):
             await writer.wait_closed()
 
 
-def facing(story, mode=Mode.ACCEPT, seconds=0.0, **habits):
+def facing(story, mode=Mode.ACCEPT, seconds=0.0, *, runner=asyncio.run, **habits):
     """Run a story with an exchanger; what its listener was told."""
     told = []
 
@@ -83,7 +84,7 @@ def facing(story, mode=Mode.ACCEPT, seconds=0.0, **habits):
         finally:
             await exchanger.stop()
 
-    asyncio.run(whole())
+    runner(whole())
     return told
 
 
@@ -191,7 +192,7 @@ def test_slow_greets_late_and_then_behaves():
             assert ["220", "250"] == await greeting
             assert ["250", "250", "354", "250"] == await sender.send()
 
-    facing(story, Mode.SLOW, 0.05)
+    facing(story, Mode.SLOW, 0.05, runner=run_idle)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 import uvloop
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import server_context
 from postroad.net import listen
@@ -19,7 +20,7 @@ GO = b"220 go\r\n"
 def _client(port, seen):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as sock:
         assert GO == sock.recv(100)
         with context.wrap_socket(sock) as secure:
             seen.append(secure.recv(100))
@@ -30,12 +31,14 @@ async def _served():
 
     async def serve(stream):
         stream.write(GO)
-        select.select([stream._transport.get_extra_info("socket").fileno()], [], [], 5)  # its first octets are here
+        select.select(
+            [stream._transport.get_extra_info("socket").fileno()], [], [], PATIENCE_S
+        )  # its first octets are here
         await stream.start_tls(server_context(), None)
         stream.write(b"hidden")
         await stream.drain()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         listener = await listen(ip_address("127.0.0.1"), 0, serve)
         thread = threading.Thread(target=_client, args=(listener.port, seen))
         thread.start()

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 import uvloop
+from tests.support.patience import PATIENCE_S
 
 from postroad.net import NetError, NetErrorKind, connect
 
@@ -15,11 +16,11 @@ async def _given_up():
     writers = []
     silent = await asyncio.start_server(lambda _reader, writer: writers.append(writer), "127.0.0.1", 0)
     async with silent:
-        stream = await connect(ip_address("127.0.0.1"), silent.sockets[0].getsockname()[1], timeout_s=5)
+        stream = await connect(ip_address("127.0.0.1"), silent.sockets[0].getsockname()[1], timeout_s=PATIENCE_S)
         context = ssl._create_unverified_context()
         asyncio.get_running_loop().call_later(0.01, stream.abort)
         with pytest.raises(NetError) as trouble:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await stream.start_tls(context, None)
         for writer in writers:
             writer.close()

@@ -6,13 +6,13 @@ from ipaddress import ip_address
 
 import pytest
 import uvloop
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
 from postroad.net import NetError, NetErrorKind, connect, listen, pair
 from postroad.net.stream import BUFFERED
 
 LOOPBACK = ip_address("127.0.0.1")
-PATIENCE_S = 5.0
 
 
 @asynccontextmanager

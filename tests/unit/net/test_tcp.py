@@ -12,6 +12,7 @@ from ipaddress import ip_address
 import pytest
 import uvloop
 from tests.faults.deaf import deafen
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import server_context, trusting_context
 from postroad.net import Endpoint, NetError, NetErrorKind, bind, connect, listen
@@ -33,7 +34,7 @@ def test_refused_is_told_apart():
 
     async def story():
         with bind(LOOPBACK, 0) as held, pytest.raises(NetError) as refused:
-            await connect(LOOPBACK, held.getsockname()[1], timeout_s=1)
+            await connect(LOOPBACK, held.getsockname()[1], timeout_s=PATIENCE_S)
         assert ("connection refused", NetErrorKind.REFUSED) == (refused.value.why, refused.value.kind)
 
     asyncio.run(story())
@@ -49,7 +50,7 @@ def test_source_address_is_used():
             seen.set_result(stream.peer.address)
 
         listener = await listen(LOOPBACK, 0, handle)
-        stream = await connect(LOOPBACK, listener.port, timeout_s=1, source=ip_address("127.0.0.9"))
+        stream = await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S, source=ip_address("127.0.0.9"))
         assert ip_address("127.0.0.9") == await seen == stream.local.address
         stream.close()
         await listener.stop()
@@ -62,7 +63,7 @@ def test_foreign_source_address_is_our_own_fault():
 
     async def story():
         with pytest.raises(NetError) as ours:
-            await connect(LOOPBACK, 25, timeout_s=1, source=ip_address("192.0.2.77"))
+            await connect(LOOPBACK, 25, timeout_s=PATIENCE_S, source=ip_address("192.0.2.77"))
         assert NetErrorKind.LOCAL == ours.value.kind
 
     asyncio.run(story())
@@ -109,7 +110,7 @@ def test_cancelled_connect_leaves_no_socket():
     async def story():
         server, filler = full_queue()
         with server, filler:
-            attempt = asyncio.create_task(connect(LOOPBACK, server.getsockname()[1], timeout_s=10))
+            attempt = asyncio.create_task(connect(LOOPBACK, server.getsockname()[1], timeout_s=PATIENCE_S))
             await asyncio.sleep(0)
             attempt.cancel()
             assert isinstance((await asyncio.gather(attempt, return_exceptions=True))[0], asyncio.CancelledError)
@@ -129,7 +130,7 @@ def test_stop_drops_open_connections():
             await stream.read()
 
         listener = await listen(LOOPBACK, 0, handle)
-        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S)
         await started.wait()
         await listener.stop()
         assert await ending(stream) in (b"", NetErrorKind.RESET)
@@ -151,7 +152,7 @@ def test_failing_handler_is_reported_and_its_connection_dropped():
             raise KeyError("bug")
 
         listener = await listen(LOOPBACK, 0, handle)
-        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S)
         assert await ending(stream) in (b"", NetErrorKind.RESET)
         stream.close()
         await listener.stop()
@@ -198,7 +199,7 @@ def test_peer_that_resets_before_it_is_seen_is_nobodys_trouble(runner):
         listener = await listen(LOOPBACK, 0, lambda stream: stream.read())
         with socket.create_connection(("127.0.0.1", listener.port)) as scanner:
             scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        (await connect(LOOPBACK, listener.port, timeout_s=1)).abort()
+        (await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S)).abort()
         await listener.stop()
         assert [] == reported
 
@@ -216,7 +217,7 @@ def test_host_that_acknowledges_nothing_is_known(is_dead, after_s, is_unheard, r
         loop = asyncio.get_running_loop()
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(0)
-            stream = await connect(LOOPBACK, server.getsockname()[1], timeout_s=1)
+            stream = await connect(LOOPBACK, server.getsockname()[1], timeout_s=PATIENCE_S)
             host, _ = await loop.sock_accept(server)
             with host:
                 await loop.sock_sendall(host, b"220 ready")
@@ -251,7 +252,7 @@ def test_small_writes_leave_at_once(runner):
             seen.set_result(nodelay(stream))
 
         listener = await listen(LOOPBACK, 0, handle)
-        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S)
         assert [True, True] == [await seen, nodelay(stream)]
         stream.close()
         await listener.stop()
@@ -279,7 +280,7 @@ def test_an_end_that_the_peer_has_said_is_told_from_a_cut(is_cut, runner):
                 await asyncio.sleep(0)
 
         listener = await listen(LOOPBACK, 0, serve)
-        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=PATIENCE_S)
         await stream.start_tls(trusting_context(), "mta-sts.lab.invalid")
         octets = [await stream.read(), await ending(stream)]
         said = stream.has_said_goodbye

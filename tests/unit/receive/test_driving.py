@@ -7,6 +7,7 @@ import ssl
 
 import pytest
 import uvloop
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import LOOPBACK, SECURE, call, greeted, plain, secured
 from tests.support.talking import ENVELOPE, HELLO, MESSAGE, House, Talk, tell, until
 
@@ -19,7 +20,7 @@ CHUNK = b"BDAT %d LAST\r\n%b" % (len(MESSAGE), MESSAGE)
 ALL_OF_IT = [HELLO, ENVELOPE, b"DATA\r\n", MESSAGE + b".\r\n"]
 
 
-async def within(story, seconds=20):
+async def within(story, seconds=PATIENCE_S):
     """A story that must not hang."""
     async with asyncio.timeout(seconds):
         return await story
@@ -189,7 +190,7 @@ def test_client_that_resets_is_forgotten(runner):
         house.keeper.gate.clear()
         where = await house.receiver.open(ListenSettings(LOOPBACK, 0))
         for said in (b"BDAT 100\r\nhalf a message", CHUNK):
-            talk = Talk(await connect(LOOPBACK, where.port, timeout_s=5))
+            talk = Talk(await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S))
             await greeted(talk)
             await talk.ask(ENVELOPE, 2)
             talk.stream.write(said)
@@ -237,7 +238,7 @@ def test_handshake_may_begin_before_the_server_has_turned_round(runner, monkeypa
 def code_under_starttls(port):
     """The code that EHLO gets after the handshake; STARTTLS comes behind another command."""
     context = ssl._create_unverified_context()
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as clear:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as clear:
         for said, last in ((b"", b"220 "), (HELLO, b"250 "), (b"RSET\r\nSTARTTLS\r\n", b"220 ")):
             clear.sendall(said)
             while last not in clear.recv(4096):

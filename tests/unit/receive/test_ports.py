@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import uvloop
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import LOOPBACK, SECURE, call, greeted, plain, secured
 from tests.support.talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Talk, tell, until
 
@@ -110,7 +111,7 @@ def test_many_handshakes_at_once_all_succeed(runner):
 
 def noop_under_tls(port):
     """The code that NOOP gets."""
-    with smtplib.SMTP_SSL("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=10) as client:
+    with smtplib.SMTP_SSL("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=PATIENCE_S) as client:
         return client.noop()[0]
 
 
@@ -121,11 +122,11 @@ def test_handshake_that_fails_is_told(runner):
     async def story():
         house = House(SECURE)
         where = await house.receiver.open(ListenSettings(LOOPBACK, 0, Tls.IMPLICIT))
-        talk = Talk(await connect(LOOPBACK, where.port, timeout_s=5))
+        talk = Talk(await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S))
         talk.stream.write(HELLO)
         while await talk._read():
             pass
-        gone = await connect(LOOPBACK, where.port, timeout_s=5)
+        gone = await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S)
         peers = [str(stream.local) for stream in (talk.stream, gone)]
         gone.close()
         await until(lambda: len(house.told("receive.session.complete")) == 2)
@@ -147,9 +148,9 @@ def test_handshakes_that_hang_are_counted_and_end(runner):
         limits, times = replace(SECURE.limits, connections_each=2), replace(SECURE.timeouts, tls_s=0.2)
         house = House(replace(SECURE, limits=limits, timeouts=times))
         where = await house.receiver.open(ListenSettings(LOOPBACK, 0, Tls.IMPLICIT))
-        silent = [await connect(LOOPBACK, where.port, timeout_s=5) for _ in range(2)]
+        silent = [await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S) for _ in range(2)]
         await until(lambda: house.receiver.connections == 2)
-        surplus = Talk(await connect(LOOPBACK, where.port, timeout_s=5))
+        surplus = Talk(await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S))
         assert [""] == await surplus.hear()
         assert 1 == len(house.told("receive.session.failed"))
         assert ["", ""] == [(await Talk(stream).hear())[0] for stream in silent]
@@ -369,7 +370,7 @@ def test_socket_may_be_given():
         sock = bind(LOOPBACK, 0)
         port = sock.getsockname()[1]
         assert (LOOPBACK, port) == await house.receiver.open(ListenSettings(LOOPBACK), sock)
-        stream = await connect(LOOPBACK, port, timeout_s=5)
+        stream = await connect(LOOPBACK, port, timeout_s=PATIENCE_S)
         assert ["220 relay.example ESMTP"] == await Talk(stream).hear()
         stream.close()
         await house.receiver.stop()

@@ -68,11 +68,14 @@ def test_both_ways_in_are_one():
     assert by_data == by_bdat
 
 
-def test_a_message_without_a_last_line_end():
-    """BDAT can bring one. It leaves with one, and the signature holds then."""
-    content, _ = kept(LETTER + b"no end", BY_BDAT)
-    assert content.endswith(b"no end")
-    assert [True, True] == verdicts(content + b"\r\n", *KEYS)
+@pytest.mark.parametrize("size", [0, *range(PIECE - 600, PIECE + 1, 40)])
+def test_a_message_without_a_last_line_end_gets_one(size):
+    """BDAT can bring one. Wherever its pieces end, it is kept as it was signed."""
+    for end in (b"no end \t", b"an end\r\n"):
+        message = LETTER + b"x" * size + end
+        content, _ = kept(message, BY_BDAT)
+        assert content.endswith(message if message.endswith(b"\n") else message + b"\r\n")
+        assert [True, True] == verdicts(content, *KEYS)
 
 
 def test_fields_that_we_add_are_signed():

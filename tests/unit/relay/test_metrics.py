@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.patience import PATIENCE_S
 from tests.support.relaying import house
 
 from postroad.net import NetError
@@ -18,7 +19,10 @@ from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import READ, STORED, Metrics
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
+from postroad.words.outcome import Phase
+from postroad.words.tls import OPPORTUNISTIC, Authority, Demand, Miss, Proof, TlsFailure, TlsLevel
 from postroad.words.trace import Event
+from postroad.words.trail import Attempt, Contact, Target
 
 LOOPBACK = ip_address("127.0.0.1")
 
@@ -41,7 +45,7 @@ def fetch(numbers, path, method="GET"):
     """Status and text of a page."""
     request = urllib.request.Request(f"http://127.0.0.1:{numbers.port}{path}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as answer:
         with answer:
@@ -89,6 +93,69 @@ def test_scrape_counts_what_happened():
         ("auth_failures_total",): 0,
     }
     assert expected == {key: samples[key] for key in expected}
+
+
+ROUTES = """
+[[route]]
+domains = ["example.com"]
+direct = true
+tls = "verify"
+
+[[route]]
+domains = ["example.net"]
+direct = true
+on_reject = {match = "*", route = "second"}
+
+[[route]]
+name = "second"
+mx_of = "example.com"
+"""
+
+
+def test_missed_demands_and_second_routes_are_counted():
+    """By whose demand it was and how it was missed; by the route that was taken instead."""
+
+    async def story():
+        async with measured(text=ROUTES, tls=True, faults={"127.0.0.13": "r550"}) as (it, numbers):
+            await it.submit("ann@example.com")
+            await it.submit("ben@example.net", "cat@example.net")
+            await it.told.until("deliver.parcel.complete", 3)
+            return await scrape(numbers)
+
+    samples = asyncio.run(story())
+    assert {
+        ("tls_missed_total", "route", "certificate-not-trusted", "enforced"): 2,
+        ("reroutes_total", "second"): 2,
+    } == {key: value for key, value in samples.items() if key[0] in ("tls_missed_total", "reroutes_total")}
+
+
+def contact(demand, proof, **more):
+    """A contact with one host under a demand."""
+    target = Target("mx.example.com", LOOPBACK, 10, demand=demand)
+    return Contact(target, 0.0, 1.0, Phase.STARTTLS, None, {}, proof=proof, **more)
+
+
+MISS = Miss(TlsFailure.EXPIRED, "too late")
+FIRM = Demand(TlsLevel.PROVEN, Authority.MTA_STS, "policy", ("mx.example.com",))
+WATCHED = Demand(by=Authority.MTA_STS, why="testing", watched=FIRM)
+
+
+@pytest.mark.parametrize(
+    ("demand", "proof", "more", "expected"),
+    [
+        (FIRM, Proof(miss=MISS), {}, [(("certificate-expired", "mta-sts", "enforced"), 1)]),
+        (WATCHED, Proof(miss=MISS), {}, [(("certificate-expired", "mta-sts", "testing"), 1)]),
+        (WATCHED, Proof(miss=MISS), {"reused": True}, []),
+        (FIRM, Proof(TlsLevel.PROVEN), {}, []),
+        (FIRM, None, {}, []),
+        (OPPORTUNISTIC, Proof(miss=MISS), {}, []),
+    ],
+)
+def test_contact_counts_once_and_only_where_somebody_demands(demand, proof, more, expected):
+    """A connection that could not be opened proves nothing, and misses nothing."""
+    (row,) = (each for each in COUNTED if each.name == "postroad_tls_missed_total")
+    done = Attempt("example.com", (), (contact(demand, proof, **more),), 1, 1.0)
+    assert expected == list(row.of({"attempt": done}))
 
 
 def test_every_number_of_the_reference_is_there():

@@ -5,7 +5,8 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
-from tests.support.relaying import LIMIT_S, ZONE, House, Told, resolver_of, settings_of
+from tests.support.patience import PATIENCE_S
+from tests.support.relaying import ZONE, House, Told, resolver_of, settings_of
 
 from postroad.deliver import talk
 from postroad.dns import parse_zones
@@ -21,7 +22,7 @@ async def houses(folder, *names, faults=None):
     """Relays on one folder, before one lab; each has counted the others."""
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
     async with AsyncExitStack() as ends:
-        await ends.enter_async_context(asyncio.timeout(LIMIT_S))
+        await ends.enter_async_context(asyncio.timeout(PATIENCE_S))
         arrived = Told()
         lab = await ends.enter_async_context(Lab(parse_zones({"zone": ZONE}), faults=faults, listener=arrived))
         every = []

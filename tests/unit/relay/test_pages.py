@@ -9,12 +9,12 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.patience import PATIENCE_S
 
 from postroad.relay import pages as module
 from postroad.relay.pages import Page, PageServer
 
 LOOPBACK = ip_address("127.0.0.1")
-LIMIT_S = 20
 
 
 def broken():
@@ -28,7 +28,7 @@ async def serving():
     server = PageServer({"/page": lambda: Page(b"well\n"), "/broken": broken}, lambda: {"relay.example.org"})
     port = server.open(LOOPBACK, 0)
     try:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             yield port
     finally:
         await server.close()
@@ -36,7 +36,7 @@ async def serving():
 
 def ask(port, method="GET", path="/page", **headers):
     """What is answered: status, headers, body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     body = answer.read()

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from tests.support.relaying import ZONE, House, house
 
+from postroad.build import documents, steady
 from postroad.config import read
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import Fetched
-from postroad.relay import policies, relay_settings
+from postroad.relay import relay_settings
 from postroad.relay.finder import Finder
-from postroad.relay.policies import steady
 from postroad.spool.memory import MemorySpool
 from postroad.words.policies import StsKnown, StsPolicy
 from postroad.words.tls import Authority
@@ -40,7 +40,7 @@ def web(monkeypatch):
         assert settings.allow_loopback
         return Web.says
 
-    monkeypatch.setattr(policies, "fetch", fetch)
+    monkeypatch.setattr(documents, "fetch", fetch)
     return Web
 
 

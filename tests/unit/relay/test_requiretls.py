@@ -97,4 +97,4 @@ def test_route_that_cannot_be_proven_fails_it_at_once(tls, port_tls, status):
     verdict, kept = asyncio.run(story())
     assert ("failed", status) == (str(verdict.result), verdict.failed[0].outcome.status)
     assert not [arrival for arrival, _ in kept if arrival.envelope.reverse_path]  # but perhaps the report
-    assert verdict.failed[0].outcome.text.startswith("its sender requires TLS (REQUIRETLS), ")
+    assert verdict.failed[0].outcome.text.startswith("the sender requires TLS (REQUIRETLS), ")

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import pytest
-from tests.support.relaying import LIMIT_S, MESSAGE, ZONE, Told
+from tests.support.patience import PATIENCE_S
+from tests.support.relaying import MESSAGE, ZONE, Told
 
 from postroad.config import read
 from postroad.dns import parse_zones
@@ -96,7 +97,7 @@ class Systemd:
 async def serving(monkeypatch, folder, load=None, zone=ZONE, **tables):
     """A service in this process, which ends by a signal; its log and its task."""
     told = Told()
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone})) as lab:
+    async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": zone})) as lab:
         path = written(lab, folder)
         service = asyncio.create_task(serve(lambda: (load or config_of)(path, **tables), Log(told).write))
         await told.until("relay.port.open")
@@ -219,7 +220,7 @@ def test_bug_that_ends_the_relay_is_in_the_log(tmp_path, monkeypatch):
 
     async def story():
         told = Told()
-        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+        async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE})) as lab:
             path = written(lab, tmp_path)
             with pytest.raises(SystemExit) as ended:
                 await serve(lambda: config_of(path), Log(told).write)
@@ -274,7 +275,7 @@ def test_an_open_spool_is_closed_and_one_that_is_gone_takes_no_mail(tmp_path, mo
 
     def send(where):
         host, _, port = where.rpartition(":")
-        with smtplib.SMTP(host, int(port), timeout=LIMIT_S) as client:
+        with smtplib.SMTP(host, int(port), timeout=PATIENCE_S) as client:
             client.sendmail("a@example.net", ["b@[192.0.2.1]"], MESSAGE)
 
     async def story():
@@ -303,7 +304,7 @@ def test_port_that_is_taken_ends_the_start(tmp_path, which, hint):
     """With what to do about it; the spool is closed, so the next start has it."""
 
     async def story():
-        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+        async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE})) as lab:
             config = config_of(written(lab, tmp_path))
             with socket.create_server(("127.0.0.1", 0)) as sock:
                 port = sock.getsockname()[1]
@@ -353,7 +354,7 @@ class Process:
     def end(self):
         """SIGTERM; its exit status and the events it still had to tell."""
         self._process.send_signal(signal.SIGTERM)
-        _, rest = self._process.communicate(timeout=LIMIT_S)
+        _, rest = self._process.communicate(timeout=PATIENCE_S)
         if rest is None:
             return self._process.returncode, []
         return self._process.returncode, [json.loads(line) for line in rest.splitlines()]
@@ -364,7 +365,7 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
 
     async def story():
         faults = {"127.0.0.13": parse_fault("refuse")}
-        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE}), faults=faults) as lab:
+        async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE}), faults=faults) as lab:
             path = written(lab, tmp_path)
             first = Process(path)
             opened = await asyncio.to_thread(first.until, "relay.port.open")
@@ -419,7 +420,7 @@ def test_log_that_cannot_be_written_changes_nothing(tmp_path, kind):
         stderr, others = kind()
         options = {} if stderr is not None else {"preexec_fn": lambda: os.close(2)}
         told = Told()
-        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE}), listener=told) as lab:
+        async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE}), listener=told) as lab:
             process = Process(written(lab, tmp_path), stderr, **options)
             await asyncio.to_thread(process.submit, "ann@example.com", 60)
             await told.until("lab.smtp.received", 60)
@@ -487,7 +488,7 @@ def test_relay_that_is_to_stop_while_it_opens_stops(tmp_path, monkeypatch):
 
     async def story():
         told = Told()
-        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+        async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE})) as lab:
             path = written(lab, tmp_path)
             await serve(lambda: config_of(path), Log(told).write)
         return told.named("relay.port.open"), len(told.named("relay.drained"))
@@ -505,3 +506,21 @@ def test_start_says_once_that_the_resolver_does_not_validate(tmp_path, monkeypat
 
     where, told = asyncio.run(story())
     assert [f"the resolver at {where} does not validate; turn DNSSEC validation on there"] == told
+
+
+@pytest.mark.parametrize("mode", ["dane", "dane-only"])
+def test_start_says_by_which_keys_no_mail_leaves(tmp_path, monkeypatch, mode):
+    """Where nothing is verified, "dane-only" keeps all its mail until it is returned."""
+
+    def load(path):
+        config = config_of(path)
+        return config.model_copy(update={"deliver": config.deliver.model_copy(update={"tls": mode})})
+
+    async def story():
+        zone = f"$TTL 60\n. NS ns.example.\n{ZONE}"
+        async with serving(monkeypatch, tmp_path, load, zone) as (_lab, told, _service):
+            await told.until("relay.dane.missing" if mode == "dane-only" else "relay.dane.off")
+            return [(fields["key"], fields["why"]) for fields in told.named("relay.dane.missing")]
+
+    why = 'no mail leaves by "dane-only", and all of it is returned at retry.expiry; write "dane"'
+    assert ([("deliver.tls", why)] if mode == "dane-only" else []) == asyncio.run(story())

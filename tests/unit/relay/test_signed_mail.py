@@ -54,6 +54,35 @@ def test_what_arrives_is_what_was_signed(dkim, tmp_path, size, kind):
     assert [True, True] == verdicts(content, *KEYS)
 
 
+async def submit_by_bdat(it, content):
+    """Hand a message over as it is, also if its last line has no end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
+    chunk = b"BDAT %d LAST\r\n%b" % (len(content), content)
+    for line in (b"", b"EHLO x\r\n", b"MAIL FROM:<m@example.net>\r\n", b"RCPT TO:<bob@example.com>\r\n", chunk):
+        writer.write(line)
+        while (reply := await reader.readline())[3:4] == b"-":
+            pass
+        assert reply.startswith(b"2"), reply
+    writer.close()
+
+
+@pytest.mark.parametrize("canonicalization", ["relaxed/relaxed", "simple/simple"])
+@pytest.mark.parametrize("end", [b"x", b"x \t", b" ", b"", b"x\r\n \t", b"x\r\n", b"x\r\n\r\n"])
+def test_a_last_line_without_an_end_gets_one(dkim, canonicalization, end):
+    """RFC 6376 section 3.4.4: by BDAT it may have none, and a verifier that keeps its blanks would see another body."""
+    letter = LETTER + end
+
+    async def story():
+        async with house(dkim(f'canonicalization = "{canonicalization}"')) as it:
+            await submit_by_bdat(it, letter)
+            await it.verdict()
+            return it.lab.received[0].content
+
+    content = asyncio.run(story())
+    assert content.endswith(letter if letter.endswith(b"\n") else letter + b"\r\n")
+    assert [True, True] == verdicts(content, *KEYS)
+
+
 @pytest.mark.parametrize("size", [0, PIECE, 5 * PIECE])
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_a_host_that_cannot_take_two_gets_the_first(dkim, tmp_path, size, kind):

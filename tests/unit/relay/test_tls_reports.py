@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from tests.support.letters import EVERYTHING, octets
 from tests.support.relaying import ZONE, Told, house
 
-from postroad.build import opportunistic_tls
+from postroad.build import documents, opportunistic_tls
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import Fetched, HttpsSettings
 from postroad.lab.certificate import server_context
 from postroad.net import NetError, listen
-from postroad.relay import policies
 from postroad.relay.tls_reports import ReportStore, ReportWorld, TlsReporter, sending, watching
 from postroad.relay.tls_reports.keeping import DueReport
 from postroad.spool import NODE, MessageIds, Node, SpoolError, Trouble
@@ -387,7 +386,7 @@ def web(request, monkeypatch):
     async def fetch(*_):
         return document
 
-    monkeypatch.setattr(policies, "fetch", fetch)
+    monkeypatch.setattr(documents, "fetch", fetch)
     monkeypatch.setattr(watching, "day_of", lambda _: FAR_DAY)  # not the day on which this runs, which may end
     return request.param
 
@@ -413,6 +412,8 @@ def test_a_day_of_a_relay_is_a_report_and_the_report_is_none(web):
         kinds = {reader: {(row.policy.type, row.failure) for row, _ in found} for reader, found in rows.items()}
         assert {(PolicyType.STS, TlsFailure.VALIDATION)} == kinds["example.com"]
         assert {(PolicyType.NONE, None)} == kinds["example.net"]
+        # One that is passed over is not even greeted
+        assert {{"testing": "mail.lab.invalid", "enforce": ""}[web]} == {row.helo for row, _ in rows["example.com"]}
         counts = {reader: sum(count for _, count in found) for reader, found in rows.items()}
         # In testing one session for each of two exchangers; enforced, each message is refused by both
         assert counts["example.com"] in {"testing": (1, 2), "enforce": (6,)}[web]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tests.support import folders
 from tests.support.examples import some
+from tests.support.patience import PATIENCE_S
 
 from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather, gather_more
@@ -13,7 +14,6 @@ from postroad.routing import decide
 from postroad.rules import Evidence
 
 FROM_LINES = {"mx-wildcard", "mx-same-name-servers"}  # what only a file shows
-PATIENCE_S = 60.0
 
 
 def test_live_answers_give_the_findings_of_the_file():

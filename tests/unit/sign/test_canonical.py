@@ -14,7 +14,9 @@ from postroad.sign.fields import fields_of
 
 HEADER = b"A: X\r\nB : Y\t\r\n\tZ  \r\n"
 BODIES = st.lists(
-    st.sampled_from([b"a", b"\xc3\xa4", b" ", b"\t", b"\r\n", b"\r\n\r\n", b" \r\n", b".", b"\0", b"x" * 1200])
+    st.sampled_from(
+        [b"a", b"\xc3\xa4", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" \r\n", b".", b"\0", b"x" * 1200]
+    )
 ).map(b"".join)
 
 
@@ -120,3 +122,11 @@ def test_fields_are_the_header(fields):
     header = b"".join(b"%b:%b\r\n" % pair for pair in values)
     found = fields_of(header)
     assert sorted(values) == sorted((name, value) for some in found.values() for name, _, value in some)
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("begin", [b"a\n\n\r\n", b"a\r\r\r\n", b"\n\n\n\r\n\r\n", b"a\n\n"])
+def test_a_line_end_by_itself_counts_for_no_empty_line(form, begin):
+    """It is text, also where the octets that came so far end behind it."""
+    whole = sha256(by_the_book(form, begin + b"b\r\n")).digest()
+    assert whole == hashed(form, begin, b"b\r\n")

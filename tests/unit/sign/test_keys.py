@@ -123,6 +123,24 @@ def test_a_line_below_the_key(line):
     assert expected == read(ED + line.encode() + b"\n").why
 
 
+def test_what_a_key_replaces_is_read():
+    """Selectors, in any case and with any blanks between them."""
+    assert ("2026a", "2026b") == read(b"Replaces:  2026a 2026B \n" + ED).replaces
+    assert () == read(ED).replaces
+
+
+@pytest.mark.parametrize("line", [b"Replaces 2026a\n", b"Not-Before tomorrow\n", b"Replaces\n"])
+def test_a_line_without_a_colon_says_nothing(line):
+    """It is no note either: there are none."""
+    assert isinstance(read(line + ED), Unreadable)
+
+
+def test_a_key_that_ends_as_it_begins_is_refused():
+    """It would never sign; one that ends a second later does."""
+    lines = b"Not-Before: 2026-12-01T00:00:00Z\nNot-After: 2026-12-01T00:00:0%dZ\n"
+    assert [Unreadable, SigningKey] == [type(read(lines % second + ED)) for second in (0, 1)]
+
+
 @pytest.mark.parametrize("word", ["Not-After", "Not-Before", "Replaces"])
 def test_a_line_that_is_there_twice(word):
     """Nobody knows which of the two is meant."""

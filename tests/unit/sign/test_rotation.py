@@ -146,6 +146,41 @@ def test_what_a_kill_left_is_done_first():
     assert () == plan.making
 
 
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        [replace(NEXT, not_before=inf)],
+        [replace(NEXT, not_before=NOW + 1)],
+        [replace(NEXT, not_before=NOW - DAY_S, replaces=("2026b",))],
+    ],
+)
+def test_no_key_is_made_while_a_step_is_left(waiting):
+    """One waits for its record, or for its time, or has not ended the key before it: not even who insists has more."""
+    assert () == plan_rotation([ED, *waiting], NOW, EXPIRY_S, again=True).making
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(NEXT, not_before=NOW - DAY_S),  # it replaces nothing
+        replace(NEXT, not_before=NOW - DAY_S, replaces=("2026a",)),  # nor this one
+        replace(NEXT, not_before=NOW - 3 * DAY_S, replaces=("2026b",)),  # it began before it
+        replace(NEXT, not_before=inf, replaces=("2026b",)),  # it has not begun
+    ],
+)
+def test_no_key_is_ended_but_by_its_successor(other):
+    """Two may sign side by side for years, if somebody wants that."""
+    old = replace(ED, not_before=NOW - 2 * DAY_S)
+    assert () == plan_rotation([old, other], NOW, EXPIRY_S).left
+
+
+def test_what_is_made_is_made_after_a_key_that_signs():
+    """Not after one that is over, or is still to begin, however late that is."""
+    over = replace(NEXT, not_before=NOW - 20 * DAY_S, not_after=NOW - 10 * DAY_S)
+    active = replace(ED, not_before=NOW - 30 * DAY_S)
+    assert (active,) == plan_rotation([active, over], NOW, EXPIRY_S).making
+
+
 def test_a_record_is_needed_until_its_mail_has_arrived():
     """As long as mail is retried, and two days for the hosts behind ours."""
     assert NOW + 7 * DAY_S == removable_at(replace(ED, not_after=NOW), EXPIRY_S)
@@ -161,6 +196,9 @@ def test_a_record_is_needed_until_its_mail_has_arrived():
         (["2027z"], "2027aa"),
         (["2027az"], "2027ba"),
         (["2027a-old", "2027é"], "2027a"),
+        (["2027zzz"], "2027aaaa"),
+        (["2027aaaa", "2027sales"], "2027a"),
+        (["2027a1", "2027b"], "2027c"),
     ],
 )
 def test_the_next_selector(taken, expected):

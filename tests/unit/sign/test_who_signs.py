@@ -3,7 +3,7 @@
 import pytest
 from tests.support.signing import DOMAIN, ed25519_pem, key, policy, rsa_pem
 
-from postroad.sign import HEADER, KeyState, Unsigned
+from postroad.sign import HEADER, KeyState, Unsigned, whole_lines
 
 NOW = 1_700_000_000.0
 DAY_S = 86400.0
@@ -55,6 +55,9 @@ def test_the_domain_of_the_author(header, expected):
         b"From: <b@example.net><a@example.com>\r\n",
         b"From: <a@example.com> x <b@example.net>\r\n",
         b"From: <a@example.com>(x)<b@example.net>\r\n",
+        *(b"From: a@example.com, <>\r\n", b"From: <>, a@example.com\r\n", b"From: x <>, a@example.com\r\n"),
+        *(b"From: <cron><a@example.com>\r\n", b"From: cron <> <a@example.com>\r\n", b"From: <><a@example.com>\r\n"),
+        *(b"From: <a@example.com><cron>\r\n", b"From: <a@example.com><>\r\n", b"From: <>\r\n"),
         b"From: a@[192.0.2.1]\r\n",
         b"From: cron\r\n",
         b"From: a@ex\xffample.com\r\n",
@@ -128,8 +131,23 @@ def test_a_message_without_a_body():
     """The header may be all there is, with or without its last line end."""
     sign = policy(key(octets=ED))
     fronts = {
-        sign.signed(message, NOW).removesuffix(message)
+        sign.signed(message, NOW).removesuffix(whole_lines(message))
         for message in (b"From: a@example.com", b"From: a@example.com\r\n")
     }
     assert 1 == len(fronts)
     assert fronts.pop().startswith(b"DKIM-Signature: ")
+
+
+def test_a_long_body_is_no_long_header():
+    """What is begun with may have all of the message; only the header has a limit."""
+    begun = b"From: a@example.com\r\n\r\n" + b"x" * HEADER
+    assert not isinstance(policy(key(octets=ED)).begin(begun, NOW), Unsigned)
+
+
+def test_a_header_may_be_as_long_as_the_limit():
+    """And a message without a body, too."""
+    header = b"From: a@example.com\r\nX: "
+    full = header + b"x" * (HEADER - len(header) - 4) + b"\r\n\r\n"
+    assert [False, True] == [
+        isinstance(policy(key(octets=ED)).begin(each, NOW), Unsigned) for each in (full, full.replace(b"x", b"xx", 1))
+    ]

@@ -117,6 +117,14 @@ def test_bare_newline_in_a_command_is_refused(line):
         (HELLO + b"X" * 5000 + b"\r\nNOOP\r\n", [250, 500, 250]),
         (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nRSET\r\nDATA\r\n", [250, 250, 250, 250, 503]),
         (HELLO + b"MAIL FROM:<@x.example,@y.example:a@b.example>\r\n", [250, 250]),
+        *(
+            (HELLO + b"MAIL FROM:<a@b.example> " + name + b"=\r\n", [250, 501])
+            for name in (b"REQUIRETLS", b"SMTPUTF8", b"SIZE", b"BODY", b"RET", b"ENVID", b"AUTH", b"WHAT")
+        ),
+        *(
+            (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<a@b.example> " + name + b"=\r\n", [250, 250, 501])
+            for name in (b"NOTIFY", b"ORCPT")
+        ),
         (HELLO + b"BDAT 4\r\nNOOPNOOP\r\n", [250, 503, 250]),
     ],
 )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.letters import BODY, NOW, letter, octets, states
+from tests.support.patience import PATIENCE_S
 
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
@@ -249,7 +250,7 @@ def test_claim_that_nobody_waits_for_is_given_back():
                     await asyncio.sleep(0)
             return other.handover.waiting
 
-    assert 0 == asyncio.run(asyncio.wait_for(story(), 20))
+    assert 0 == asyncio.run(asyncio.wait_for(story(), PATIENCE_S))
 
 
 @pytest.mark.parametrize("end", ["it fails", "nothing is found"])

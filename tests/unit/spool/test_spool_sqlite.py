@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
+from tests.support.patience import PATIENCE_S
 
 from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool, commits, fresh, lanes, queue
@@ -333,7 +334,7 @@ asyncio.run(main())
 def test_a_quota_is_a_full_disk(tmp_path):
     """The kernel refuses to let the log grow (EFBIG, as EDQUOT would be): full, and well again afterwards."""
     command = [sys.executable, "-c", LIMITED, tmp_path, str(Path(__file__).parents[3])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     kind, kept, messages = done.stdout.split()
     assert ("full", int(kept) + 1) == (kind, int(messages))
 

@@ -127,6 +127,14 @@ def test_after_a_failed_refresh_the_next_is_within_a_day():
     assert [False, True] == [bool(it.due(NOW + after_s)) for after_s in (1.5 * DAY_S - 1, 2 * DAY_S)]
 
 
+def test_however_often_a_refresh_fails_the_next_is_hours_away():
+    """Nobody's web server is asked again and again because it does not answer."""
+    it = cache(*[KEPT] * 50)
+    for place in range(50):
+        it.fail(f"d{place}.example", StsFailed("a1", NOW + DAY_S, "answers 404", TlsFailure.STS_FETCH, NOW + DAY_S))
+    assert ([], 50) == (it.due(NOW + 1.5 * DAY_S - 1), len(it.due(NOW + 2 * DAY_S)))
+
+
 def test_what_a_store_had_is_refreshed_over_a_day():
     """A start does not fetch everything at once."""
     it = cache(*[KEPT] * 100)
@@ -178,6 +186,7 @@ def test_people_hear_of_a_failure_once_a_day():
 
     told = [fails("a1", 0), fails("a1", 300), fails("a1", DAY_S - 1), fails("a1", DAY_S), fails("a2", DAY_S)]
     assert [True, False, False, True, True] == told
+    assert [False, False, True] == [fails("a2", DAY_S + after_s) for after_s in (300, DAY_S - 1, DAY_S)]
 
 
 def test_memory_is_bounded_and_the_policy_unused_for_longest_goes(monkeypatch):

@@ -26,6 +26,9 @@ def where(*texts):
         ("v=TLSRPTv1; rua=HTTPS://EXAMPLE.com:8443?to=1", ["https://example.com:8443/?to=1"]),
         ("v=TLSRPTv1; rua=ftp://example.com/,mailto:a@b.test", ["a@b.test"]),
         ("v=TLSRPTv1; rua=mailto:,mailto:a@b.test,mailto:nobody,mailto://a@b.test", ["a@b.test"]),
+        ("v=TLSRPTv1; rua=mailto://b.test/a@b.test,mailto:c@b.test", ["c@b.test"]),
+        ("v=TLSRPTv1; rua=https:///x,mailto:a@b.test", ["a@b.test"]),
+        ("v=TLSRPTv1; rua=https://b.test/!10m,https://b.test/a", ["https://b.test/a"]),
     ],
 )
 def test_a_record_leads_to_its_readers(text, readers):
@@ -68,9 +71,28 @@ def test_what_is_no_record_leads_nowhere_and_says_why(texts):
     assert ([], True) == (where(*texts), bool(record.why_not))
 
 
+def test_none_and_several_are_told_apart():
+    """Who has none writes one, who has two takes one out."""
+    assert "there are 2 TLS reporting records" == read_report_records(["v=TLSRPTv1;rua=mailto:a@b.test"] * 2).why_not
+    assert 'no record begins with "v=TLSRPTv1;"' == read_report_records(["v=spf1 -all"]).why_not
+
+
 def test_other_texts_at_the_name_do_no_harm():
     """RFC 8460 section 3: records that do not begin with the version are discarded."""
     assert ["a@b.test"] == where("v=spf1 -all", "v=TLSRPTv1; rua=mailto:a@b.test", "google-site-verification=1")
+
+
+def test_reports_are_posted_to_the_port_of_https():
+    """443, unless the record names another one."""
+    texts = ("https://a.test/", "https://a.test:443/", "https://a.test:8443/")
+    assert [443, 443, 8443] == [read_report_records([f"v=TLSRPTv1; rua={text}"]).places[0].port for text in texts]
+
+
+def test_mailboxes_and_places_are_counted_together():
+    """Six of each are twelve, and ten may be."""
+    both = ",".join(f"mailto:a{n}@b.test,https://b.test/{n}" for n in range(6))
+    record = read_report_records([f"v=TLSRPTv1; rua={both}"])
+    assert (5, 5, 2) == (len(record.mailboxes), len(record.places), len(record.skipped))
 
 
 def test_there_are_no_more_readers_than_may_be():

@@ -1,5 +1,7 @@
 """What counts for TLS reports: sessions, once each, under the policy that was applied; and that nothing is lost."""
 
+import json
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -59,6 +61,7 @@ def counted(one, by):
     ]
 
 
+SUBMITTER = Submitter("Example", Mailbox("tls", "example.net"), Mailbox("tls", "example.net"))
 VOUCHED = DaneFacts(base="mx.example.org", tlsa=Found((RECORD,), authentic=True))
 PROVEN, ENCRYPTED, CLEAR = Proof(TlsLevel.PROVEN), Proof(TlsLevel.ENCRYPTED), Proof()
 
@@ -119,6 +122,7 @@ def test_a_policy_in_mode_testing_counts_as_well():
         (contact(PROVEN, reused=True), []),
         (contact(Proof(miss=EXPIRED), reused=True), []),
         (contact(CLEAR, clear_again=True), []),
+        (replace(contact(ENCRYPTED), recipients={}), []),  # another contact won the race
         (contact(CLEAR, demand=Demand(by=Authority.MESSAGE)), []),
     ],
 )
@@ -149,6 +153,13 @@ def test_a_policy_that_cannot_be_fetched_fails_with_each_session(policy, rows):
     assert rows == counted(contact(PROVEN, demand=demand), by)
 
 
+def test_a_session_that_fails_where_no_policy_could_be_fetched_fails_of_that_alone():
+    """It is under no policy: nothing else was asked of it."""
+    demand, by = watch(sts=StsKnown(None, why="answers 404", failure=TlsFailure.STS_FETCH))
+    one = contact(Proof(miss=EXPIRED), Phase.STARTTLS, demand)
+    assert [(PolicyType.STS, TlsFailure.STS_FETCH, False)] == counted(one, by)
+
+
 def test_what_our_own_settings_ask_is_nobodys_business():
     """But that a receiver has no TLSA records where we require them is a kind of failure of its own."""
     by_route = Demand(TlsLevel.PROVEN, Authority.ROUTE)
@@ -161,14 +172,47 @@ NAMES = st.sampled_from(["a.test", "b.test", "ü\u2028\"' \0"])
 POLICIES = st.builds(
     ReportedPolicy, st.sampled_from(PolicyType), NAMES, st.lists(NAMES, max_size=2).map(tuple), st.just(())
 )
-ROWS = st.builds(SessionRow, POLICIES, st.none() | st.sampled_from(TlsFailure), NAMES, NAMES, NAMES, reason=NAMES)
+ROWS = st.builds(
+    SessionRow, POLICIES, st.none() | st.sampled_from(TlsFailure), NAMES, NAMES, NAMES, reason=NAMES, helo=NAMES
+)
+ONE = ReportedPolicy(PolicyType.STS, "a.test")
+SAME = st.builds(SessionRow, st.just(ONE), st.just(TlsFailure.EXPIRED), reason=NAMES, helo=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mx.example.org", "mx.example.org"),
+        ("[192.0.2.1]", "[192.0.2.1]"),
+        ("", ""),
+        ("m\u00fcx.example.org", ""),
+        ("mx\x00.example.org", ""),
+        ("x" * 255, "x" * 255),
+        ("x" * 256, ""),
+    ],
+)
+def test_the_name_by_which_a_host_answered_is_told_with_its_failure(name, told):
+    """RFC 8460 section 4.4, where it can be one; of sessions that met their policy no host is named."""
+    demand, by = watch(sts=StsKnown(STS))
+    missed = contact(Proof(miss=EXPIRED), Phase.STARTTLS, demand, helo=name)
+    (row,), (met,) = (list(rows_of(one, by, lambda _: HERE)) for one in (missed, contact(PROVEN, helo=name)))
+    assert (told, "") == (row.helo, met.helo)
+    (policy,) = facts_of("a.test", "2026-11-22", SUBMITTER, [(row, 1)])["policies"]
+    assert [told or None] == [each.get("receiving-mx-helo") for each in policy["failure-details"]]
 
 
 @given(ROWS)
 def test_a_row_is_read_back_as_it_was_written(row):
     """With its reason, though that does not tell rows apart."""
-    assert (row, row.reason) == ((read := read_row(row.text)), read.reason)
+    assert (row, row.reason, row.helo) == ((read := read_row(row.text)), read.reason, read.helo)
     assert row.name == SessionRow(*(getattr(row, each) for each in row.__slots__[:5]), reason="other").name
+
+
+def test_a_row_without_the_name_of_its_host_is_read():
+    """As an older Postroad wrote it."""
+    row = SessionRow(ONE, TlsFailure.EXPIRED, "mx.a.test", "192.0.2.1", "192.0.2.2", "too late", "mx.a.test")
+    old = json.dumps(json.loads(row.text)[:-1])
+    assert (row, "too late", "") == ((read := read_row(old)), read.reason, read.helo)
 
 
 @given(st.text() | st.builds(lambda row, place: row.text[:place] + row.text[place + 1 :], ROWS, st.integers(0, 60)))
@@ -178,11 +222,11 @@ def test_what_nobody_wrote_is_no_row(text):
     assert row is None or row == read_row(row.text)
 
 
-SUBMITTER = Submitter("Example", Mailbox("tls", "example.net"), Mailbox("tls", "example.net"))
 DAY = "2026-11-22"
+WITHOUT = ReportedPolicy(PolicyType.NONE, "a.test")
 
 
-@given(st.lists(ROWS), st.randoms(), st.lists(st.integers(0, 40)))
+@given(st.lists(ROWS | SAME), st.randoms(), st.lists(st.integers(0, 40)))
 def test_counts_add_up_in_any_order_and_wherever_they_are_cut(rows, rng, cuts):
     """What is counted, cut, put back and added in pieces makes the same report as all of it at once."""
     whole = facts_of("a.test", DAY, SUBMITTER, [(row, 1) for row in rows])
@@ -213,7 +257,28 @@ def test_strangers_make_no_more_rows_than_may_be():
         tally.count(
             DAY, "a.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test"), NO_STARTTLS, f"mx{number}.test")
         )
-    assert (11, 1000) == (len(tally), sum(tally.cut().values()))
+    counts = tally.cut()
+    assert (11, 1000) == (len(counts), sum(counts.values()))
+    others = [row for _, _, row in counts if row.reason]
+    assert [SessionRow(WITHOUT, NO_STARTTLS)] == others
+    assert "one of many kinds" == others[0].reason
+
+
+def test_a_day_has_kinds_of_its_own():
+    """Those of yesterday take no room today."""
+    tally = SessionTally(most_kinds=2)
+    for day in (DAY, "2026-11-23"):
+        for number in range(2):
+            tally.count(day, "a.test", SessionRow(WITHOUT, NO_STARTTLS, f"{day}-{number}.test"))
+    assert {False} == {row.reason == "one of many kinds" for _, _, row in tally.cut()}
+
+
+def test_what_is_counted_already_needs_no_room():
+    """Where all room is taken, further sessions of the same kind still count."""
+    tally = SessionTally(most_rows=1)
+    for _ in range(3):
+        tally.count(DAY, "a.test", SessionRow(WITHOUT))
+    assert ([3], 0) == (list(tally.cut().values()), tally.lost)
 
 
 def test_what_finds_no_room_is_told_as_lost():
@@ -222,6 +287,22 @@ def test_what_finds_no_room_is_told_as_lost():
     for number in range(5):
         tally.count(DAY, f"{number}.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test")))
     assert (3, 2) == (len(tally), tally.lost)
+
+
+def test_a_report_is_named_by_who_reads_it_and_by_its_day():
+    """RFC 8460 section 5.1: who reports, to whom, the first second and the last, and what is unique to it."""
+    report = TlsReport("a.test", DAY, SUBMITTER, facts_of("a.test", DAY, SUBMITTER, [(SessionRow(WITHOUT), 1)]))
+    begin = 1_795_305_600  # date -u -d 2026-11-22 +%s
+    unique = report.id.removeprefix(f"{DAY}.").partition(".")[0]
+    assert f"example.net!a.test!{begin}!{begin + 86_399}!{unique}.json.gz" == report.filename
+    assert facts_of("a.test", DAY, SUBMITTER, [])["report-id"] != report.id
+
+
+def test_sessions_under_dane_are_of_the_domain_of_the_records():
+    """An exchanger that is an alias has its TLSA records where that ends: who runs it there reads of them as well."""
+    dane = DaneFacts(base="host.far.example", tlsa=Found((RECORD,), authentic=True))
+    _, by = watch(dane=dane)
+    assert ("host.far.example", ("example.org", "host.far.example")) == (by.policy.domain, by.readers)
 
 
 @given(st.floats(0, 4e9))

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from postroad.tls.sts import MAX_AGE_S, MOST_FAULTS, covers, read_policy, read_records
+from postroad.tls.sts import MAX_AGE_S, MOST_FAULTS, Listing, covers, read_policy, read_records
 from postroad.words.policies import StsFaultKind, StsPolicy
 
 GOOD = b"version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
@@ -105,6 +105,34 @@ def test_what_can_mean_one_thing_only_is_told_and_does_no_harm(octets, kind, pol
     assert (policy, {kind}) == (read_policy(octets).policy, set(kinds(octets)))
 
 
+@pytest.mark.parametrize(
+    ("octets", "is_sound"),
+    [
+        (GOOD.replace(b"604800", b"31557600"), True),
+        (GOOD.replace(b"604800", b"31557601"), False),
+        (GOOD.replace(b"*.example.net", b"a" * 63 + b".net"), True),
+        (GOOD.replace(b"*.example.net", b"a" * 64 + b".net"), False),
+        (GOOD.replace(b"*.example.net", b"a." * 125 + b"net"), True),
+        (GOOD.replace(b"*.example.net", b"a." * 125 + b"nets"), False),
+        (GOOD.replace(b"*.example.net", b"*." + b"a." * 125 + b"net"), True),
+    ],
+)
+def test_limits_are_reached_without_a_fault(octets, is_sound):
+    """A year (RFC 8461 section 3.2), 63 octets of a label and 253 of a name; what is over by one is told."""
+    assert is_sound == (read_policy(octets).faults == ())
+
+
+def test_what_stands_there_is_told_before_what_is_missing():
+    """By line: who mends the file reads it from above."""
+    told = read_policy(b"mode: Enforce\nmx: *\n")
+    assert ["mode", "mx", "version", "max-age"] == [fault.kind.value for fault in told.faults]
+
+
+def test_a_byte_order_mark_is_the_only_fault_of_what_is_good_behind_it():
+    """Told once, not as a key that is written oddly as well."""
+    assert ["byte-order-mark"] == kinds(b"\xef\xbb\xbf" + GOOD)
+
+
 def test_mode_none_needs_no_exchanger():
     """RFC 8461 section 3.2: "required at least once, except when mode is none"."""
     assert StsPolicy("none", (), 86400) == read_policy(b"version: STSv1\nmode: none\nmax_age: 86400\n").policy
@@ -165,7 +193,7 @@ def test_a_blank_before_the_first_semicolon_counts_if_nothing_else_does():
 def test_of_two_ids_the_first_counts():
     """RFC 8461 section 3.2, of records and policies: all entries except for the first SHALL be ignored."""
     told = read_records(["v=STSv1; id=a; id=b"])
-    assert ("a", True) == (told.id, told.is_usable)
+    assert ("a", True, ["record-duplicate"]) == (told.id, told.is_usable, [fault.kind.value for fault in told.faults])
 
 
 labels = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,10}[A-Za-z0-9])?", fullmatch=True)
@@ -256,3 +284,15 @@ def test_a_wildcard_stands_for_one_label(label, name):
     assert not covers(f"*.{name}", f"{label}.{label}.{name}")
     assert covers(name, name.upper())
     assert not covers(name, f"{label}.{name}")
+
+
+LABELS = st.sampled_from(["a", "b", "*", "A", "xn--a"])
+NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
+
+
+@given(st.lists(NAMES, max_size=6), NAMES)
+def test_what_a_policy_lists_is_what_one_of_its_patterns_covers(patterns, name):
+    """Looked up at once, by RFC 8461 section 4.1: a star is for one label, the left-most."""
+    below = name.lower().partition(".")[2]
+    meant = {name.lower(), f"*.{below}"} if below else {name.lower()}
+    assert (name in Listing(patterns)) == any(pattern.lower() in meant for pattern in patterns)

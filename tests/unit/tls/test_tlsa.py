@@ -90,6 +90,32 @@ def test_a_damaged_certificate_matches_only_by_what_is_whole(place, octet, selec
         assert PARTS[selector] in damaged
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        SOUND + b"\0",
+        SOUND[:-1],
+        b"\x31" + SOUND[1:],
+        KEY_OF_SOUND + b"\0",
+        KEY_OF_SOUND[:-1],
+        b"\x31" + KEY_OF_SOUND[1:],
+        b"\x30\x80" + KEY_OF_SOUND[2:],
+        b"\x30\x85" + len(KEY_OF_SOUND[2:]).to_bytes(5) + KEY_OF_SOUND[2:],
+    ],
+)
+def test_what_is_no_der_has_no_key(odd):
+    """Something behind it, cut short, under another tag, of no length or of one that nothing has."""
+    assert (False, True) == (matches(record(3, 1, 0), odd), any(tlsa_faults(Tlsa(3, 1, 0, odd))))
+    assert any(tlsa_faults(Tlsa(3, 0, 0, odd)))
+
+
+@pytest.mark.parametrize("octets", range(1, 5))
+def test_a_length_may_have_as_many_octets_as_anything_needs(octets):
+    """One to four."""
+    longer = bytes((0x30, 0x80 + octets)) + len(KEY_OF_SOUND[2:]).to_bytes(octets) + KEY_OF_SOUND[2:]
+    assert [] == list(tlsa_faults(Tlsa(3, 1, 0, longer)))
+
+
 def test_the_key_of_a_certificate_of_version_1_is_found():
     """It has no version to be passed over (RFC 5280 section 4.1.2.1)."""
     third, key = certificate(KEYS[0])

@@ -1,8 +1,10 @@
 """What certificates prove: by an authority and a name, by an association, or nothing."""
 
+from functools import partial
+
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.certificates import NOON, issue, trusting
@@ -17,6 +19,7 @@ ROOT = issue(is_authority=True)
 STRANGER = issue(is_authority=True, common_name="stranger")
 MIDDLE = issue(by=ROOT, is_authority=True, common_name="middle")
 GOOD = issue(NAME, by=MIDDLE)
+OTHERS = issue("other.test", by=MIDDLE)
 TRUST = trusting(ROOT)
 DAY_S = 86400
 
@@ -78,6 +81,7 @@ def test_what_a_certificate_lacks_has_a_kind_and_a_sentence(issued, trust, now, 
         ("192.0.2.1", "192.0.2.1", True),
         ("192.0.2.1", "192.0.2.2", False),
         ("mx.example.com", "mx.example.com.", True),
+        ("*.0.2.1", "192.0.2.1", False),
     ],
 )
 def test_wildcard_stands_for_one_whole_label(pattern, name, is_for):
@@ -91,6 +95,22 @@ def test_common_name_counts_where_there_is_no_other():
     issued = issue(by=ROOT, common_name=NAME)
     proofs = {by: judged(issued, by_name(by=by)).level for by in (Authority.ROUTE, Authority.MTA_STS)}
     assert {Authority.ROUTE: TlsLevel.PROVEN, Authority.MTA_STS: TlsLevel.ENCRYPTED} == proofs
+
+
+def test_common_name_is_not_asked_where_there_is_another_name():
+    """Who is vouched for as another host is not this one because it calls itself so (RFC 6125 section 6.4.4)."""
+    issued = issue("other.test", by=ROOT, common_name=NAME)
+    assert TlsFailure.HOST_MISMATCH is judged(issued, by_name(by=Authority.ROUTE)).miss.failure
+
+
+@pytest.mark.parametrize(
+    ("at_s", "is_proven"), [(-30 * DAY_S - 1, False), (-30 * DAY_S, True), (30 * DAY_S, True), (30 * DAY_S + 1, False)]
+)
+def test_a_certificate_is_good_from_its_first_second_to_its_last(at_s, is_proven):
+    """Both included, as OpenSSL has it."""
+    lasting = issue(is_authority=True, days=(-300, 300))
+    proof = judged(issue(NAME, by=lasting), by_name(), trusting(lasting), NOW + at_s)
+    assert is_proven == (proof.level is TlsLevel.PROVEN)
 
 
 @pytest.mark.parametrize("selector", [0, 1])
@@ -126,6 +146,8 @@ def test_trust_anchor_in_the_chain_vouches_for_the_name(anchor):
         (issue("other.test", by=MIDDLE), MIDDLE, NOW, TlsFailure.HOST_MISMATCH),
         (GOOD, MIDDLE, NOW + 31 * DAY_S, TlsFailure.EXPIRED),
         (GOOD, STRANGER, NOW, TlsFailure.VALIDATION),
+        (OTHERS, OTHERS, NOW, TlsFailure.HOST_MISMATCH),  # what it has of its own is an anchor of itself
+        (GOOD, GOOD, NOW + 31 * DAY_S, TlsFailure.EXPIRED),
     ],
 )
 def test_under_a_trust_anchor_name_and_dates_count(issued, anchor, now, failure):
@@ -144,7 +166,7 @@ def test_policy_in_testing_is_watched_and_lets_all_pass():
     """What it would miss is said, and mail goes."""
     demand = Demand(by=Authority.MTA_STS, why="testing", watched=by_name())
     bad, good = judged(issue("other.test", by=ROOT), demand), judged(GOOD, demand)
-    assert (True, TlsFailure.HOST_MISMATCH) == (bad.meets(demand), bad.miss.failure)
+    assert (True, TlsFailure.HOST_MISMATCH, bad.miss.why) == (bad.meets(demand), bad.miss.failure, bad.how)
     assert (True, None, True) == (good.meets(demand), good.miss, good.meets(by_name()))
 
 
@@ -152,7 +174,12 @@ def test_exchanger_that_a_testing_policy_does_not_list_is_told_of():
     """Though it proves its name."""
     miss = Miss(TlsFailure.VALIDATION, "not listed")
     demand = Demand(watched=Demand(TlsLevel.PROVEN, missed=miss))
-    assert (miss, True) == ((proof := judged(GOOD, demand)).miss, proof.meets(demand))
+    proof = judged(GOOD, demand)
+    assert (miss, True, "encrypted, but the certificate was not checked") == (
+        proof.miss,
+        proof.meets(demand),
+        proof.how,
+    )
 
 
 CLIENT, SERVER = x509.ExtendedKeyUsageOID.CLIENT_AUTH, x509.ExtendedKeyUsageOID.SERVER_AUTH
@@ -182,10 +209,40 @@ def test_certificate_for_another_purpose_proves_nothing(leaf, authority, is_prov
     assert is_proven or "is not for TLS servers" in proof.miss.why
 
 
-def test_weak_key_proves_nothing():
-    """What Debian's OpenSSL turns away."""
-    proof = judged(issue(NAME, by=ROOT, kind=lambda: rsa.generate_private_key(65537, 1024)), by_name())
-    assert (TlsFailure.NOT_TRUSTED, True) == (proof.miss.failure, "a key of 1024 bits" in proof.miss.why)
+@pytest.mark.parametrize(
+    ("authority", "is_proven"), [((), True), ((SERVER,), True), ((SIGNING,), True), ((CLIENT, SIGNING), True)]
+)
+def test_what_the_last_authority_says_it_is_for_does_not_count(authority, is_proven):
+    """It is trusted because we say so, not because of what it writes of itself."""
+    root = issue(by=None, is_authority=True, common_name="odd root", extensions=_purposes(authority))
+    proof = judged(issue(NAME, by=root), by_name(), trusting(root))
+    assert is_proven == (proof.level is TlsLevel.PROVEN)
+
+
+def test_certificate_that_is_trusted_itself_must_be_for_servers():
+    """Where the chain has nothing but the host's own, there is no authority whose word does not count."""
+    alone = {uses: issue(NAME, extensions=_purposes(uses)) for uses in ((SERVER,), (CLIENT,))}
+    assert [TlsLevel.PROVEN, TlsLevel.ENCRYPTED] == [
+        judged(issued, by_name(), trusting(issued)).level for issued in alone.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"),
+    [
+        (partial(rsa.generate_private_key, 65537, 1024), 1024),
+        (partial(rsa.generate_private_key, 65537, 2047), 2047),
+        (partial(rsa.generate_private_key, 65537, 2048), None),
+        (partial(ec.generate_private_key, ec.SECP192R1()), 192),
+        (partial(ec.generate_private_key, ec.SECP224R1()), None),
+        (ed25519.Ed25519PrivateKey.generate, None),
+    ],
+)
+def test_weak_key_proves_nothing(kind, bits):
+    """What Debian's OpenSSL turns away: less than 112 bits of security; every other key is as good as any."""
+    proof = judged(issue(NAME, by=ROOT, kind=kind), by_name())
+    weak = (TlsFailure.NOT_TRUSTED, True) if bits else (None, False)
+    assert weak == (proof.miss and proof.miss.failure, f"a key of {bits} bits" in proof.how)
 
 
 def test_certificate_that_the_libraries_cannot_read_is_a_miss():

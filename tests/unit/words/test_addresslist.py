@@ -9,7 +9,7 @@ from tests.support.examples import examples
 
 from postroad.cli.sendmail.draft import Origin, finish
 from postroad.cli.sendmail.draft import parse as parse_message
-from postroad.words.addresslist import addresses_in
+from postroad.words.addresslist import addresses_in, places_in
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
@@ -47,6 +47,21 @@ ORIGIN = Origin("relay.example.net", "cron", 1000, "", "ID", 1_000_000_000.0)
 def test_addresses_are_those_that_are_meant(text, expected):
     """Names, comments as deep as they are, groups, routes, literals; what is no address is left for its reader."""
     assert expected == addresses_in(text)
+
+
+@given(st.text("a@. <>\t\r\n\x1c\u2003é'=", max_size=12))
+@settings(max_examples=examples(500))
+def test_one_address_is_read_as_it_is_in_a_list(text):
+    """The short way for the usual field finds what the long way does, which a comma asks for."""
+    assert places_in(f"{text},") == places_in(text) or "<" in text
+
+
+@given(st.text("ab@. \t'=", max_size=8), st.text("ab@.'=", max_size=8), st.text(" \t\r\n", max_size=3))
+@settings(max_examples=examples(500))
+def test_an_address_behind_a_name_is_read_as_it_is_in_a_list(name, address, blanks):
+    """The same for one in brackets."""
+    text = f"{blanks}{name}<{address}>{blanks}"
+    assert places_in(f"{text},") == places_in(text)
 
 
 @given(

@@ -9,7 +9,8 @@ Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place`
 (all of these, in order), `room` and `relief` (the disk, short of room and full), `group`, `commits` and `writer` (one
 transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` and `lessons` (statements),
 `kinds` (what they cost, and what follows), `fresh` (bodies remembered), `rows` (mail as columns), `trouble` (errors in
-sentences), `spool` (the protocol), `deposit` (one message, by a program that ends then).
+sentences), `spool` (the protocol), `deposit` (one message, by a program that ends then),
+`reading` (what was learned, by one that changes nothing).
 """
 
 from typing import TYPE_CHECKING
@@ -18,10 +19,12 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.sqlite.deposit import keep_one
+    from postroad.spool.sqlite.reading import read_lessons
     from postroad.spool.sqlite.spool import SqliteSpool
 
 __getattr__, __dir__ = door(
     __name__,
     deposit="keep_one",
+    reading="read_lessons",
     spool="SqliteSpool",
 )

@@ -67,6 +67,27 @@ def open_database(where: Path) -> sqlite3.Connection:
     return db
 
 
+def open_to_read(where: Path) -> sqlite3.Connection:
+    """Open the database to read alone: nothing of it is made, changed or brought up to date.
+
+    Raises:
+        SpoolError: missing, newer, corrupt, locked, not ours to read.
+
+    """
+    prepare(where, make=False)
+    # Without a log nobody has it open, and SQLite would make one that it may not take away
+    how = "mode=ro" if where.with_name(f"{where.name}-wal").exists() else "immutable=1"
+    with troubles(where):
+        db = sqlite3.connect(f"{where.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_S, isolation_level=None)
+        try:
+            db.text_factory = _text
+            _check(db, where)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
 def connect(where: Path) -> sqlite3.Connection:
     """A connection, to be used by one thread at a time."""
     db = sqlite3.connect(where, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 
 from postroad.views.json.dropped import DroppedJson
 from postroad.views.json.recipients import RecipientsJson
+from postroad.views.json.tls import StsPolicyJson
 
 
 class StepJson(TypedDict):
@@ -134,14 +135,6 @@ class ExchangerRefusalJson(TypedDict):
     part: RangeJson
     stops: list[str]
     waits: bool
-
-
-class StsPolicyJson(TypedDict):
-    """An MTA-STS policy."""
-
-    mode: str
-    mx: list[str]
-    max_age_s: int
 
 
 class PublishedJson(TypedDict):
@@ -331,6 +324,7 @@ class AdviseJson(TypedDict):
     change: bool
     troubles: list[TroubleJson]
     because: list[str]
+    policy_lines: list[str]
     edits: list[EditJson]
     before: CardJson
     after: CardJson | None

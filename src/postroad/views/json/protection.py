@@ -6,10 +6,18 @@ from typing import TypedDict
 
 from postroad.examine import AddressSeen, ExchangerSeen, PolicySeen, Protection, TlsaSeen
 from postroad.routing import Refusal
+from postroad.tls import StsKept
 from postroad.views.json.dropped import DroppedJson, dropped_shape
 from postroad.views.json.lookup import AnswerJson, facts_of
 from postroad.views.json.shape import VERSION
-from postroad.views.json.tls import DemandJson, ProofJson, demand_shape, proof_shape
+from postroad.views.json.tls import (
+    DemandJson,
+    ProofJson,
+    StsPolicyJson,
+    demand_shape,
+    proof_shape,
+    sts_policy_shape,
+)
 from postroad.words.policies import StsFault, StsPublished
 from postroad.words.sessions import Certificate
 
@@ -47,12 +55,16 @@ class TlsaJson(TypedDict):
 
 
 class TlsExchangerJson(TypedDict):
-    """An exchanger: what it has to prove, on which grounds, and what would happen to mail at each address."""
+    """An exchanger: what it has to prove, on which grounds, and what would happen to mail at each address.
+
+    `refreshed` is what it has to prove after the next refresh of the relay's policy, if that is something else.
+    """
 
     name: str
     preference: int
     mail: str
     demand: DemandJson
+    refreshed: DemandJson | None
     tlsa_base: str | None
     tlsa_answer: AnswerJson
     tlsa: list[TlsaJson]
@@ -68,8 +80,20 @@ class StsFaultJson(TypedDict):
     text: str
 
 
+class StsKeptJson(TypedDict):
+    """What the relay of the settings has kept of a policy: under which id, and from when to when it holds."""
+
+    id: str
+    policy: StsPolicyJson
+    fetched_at: float
+    ends_at: float
+
+
 class StsJson(TypedDict):
-    """The MTA-STS policy of a domain that counts, and what is published; `why` if there is none."""
+    """The MTA-STS policy of a domain that counts, and what is published; `why` if there is none.
+
+    `kept` is what the relay of the settings has kept, `refreshed` the policy that its next refresh puts in its place.
+    """
 
     domain: str
     mode: str | None
@@ -80,6 +104,9 @@ class StsJson(TypedDict):
     why: str | None
     failure: str | None
     record: str | None
+    published_id: str | None
+    kept: StsKeptJson | None
+    refreshed: StsPolicyJson | None
     faults: list[StsFaultJson]
 
 
@@ -96,6 +123,7 @@ class TlsJson(TypedDict):
     mx_authentic: bool
     mode: str
     dane_off: str | None
+    kept_unknown: str | None
     sts: list[StsJson]
     exchangers: list[TlsExchangerJson]
     dropped: list[DroppedJson]
@@ -114,6 +142,7 @@ def protection_shape(seen: Protection) -> TlsJson:
         "mx_authentic": seen.is_mx_secure,
         "mode": seen.override.mode.value,
         "dane_off": seen.dane_off or None,
+        "kept_unknown": seen.kept_unknown or None,
         "sts": [_sts(each, seen.at) for each in seen.policies],
         "exchangers": [_exchanger(each) for each in seen.exchangers],
         "dropped": [dropped_shape(drop) for drop in seen.answer.dropped],
@@ -133,7 +162,19 @@ def _sts(seen: PolicySeen, at: float) -> StsJson:
         "why": known.why or None,
         "failure": known.failure.value if known.failure else None,
         "record": published.record or None,
+        "published_id": published.id or None,
+        "kept": _kept(seen.kept) if seen.kept else None,
+        "refreshed": sts_policy_shape(seen.refreshed) if seen.refreshed else None,
         "faults": [_fault(each) for each in (*published.record_faults, *published.policy_faults)],
+    }
+
+
+def _kept(kept: StsKept) -> StsKeptJson:
+    return {
+        "id": kept.id,
+        "policy": sts_policy_shape(kept.policy),
+        "fetched_at": kept.fetched_at,
+        "ends_at": kept.ends_at,
     }
 
 
@@ -147,6 +188,7 @@ def _exchanger(each: ExchangerSeen) -> TlsExchangerJson:
         "preference": each.preference,
         "mail": each.result.value,
         "demand": demand_shape(each.demand),
+        "refreshed": demand_shape(each.refreshed) if each.refreshed else None,
         "tlsa_base": each.dane.base or None,
         "tlsa_answer": facts_of(each.dane.tlsa),
         "tlsa": [_tlsa(record) for record in each.tlsa],

@@ -41,6 +41,7 @@ from postroad.views.json.planned import (
     TrialsJson,
 )
 from postroad.views.json.shape import VERSION
+from postroad.views.json.tls import sts_policy_shape
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -103,7 +104,7 @@ def _published(card: Scorecard) -> PublishedJson | None:
         return None
     sts = published.sts
     return {
-        "sts": {"mode": sts.mode, "mx": list(sts.mx), "max_age_s": sts.max_age_s} if sts else None,
+        "sts": sts_policy_shape(sts) if sts else None,
         "tlsa": list(published.dane),
         "refusals": [
             {
@@ -218,6 +219,7 @@ def advice_shape(advice: Advice) -> AdviseJson:
             for each in advice.troubles
         ],
         "because": list(advice.because),
+        "policy_lines": [f"mx: {name}" for name in advice.listed],
         "edits": [
             {"why": each.why, "gone": [str(line) for line in each.gone], "new": [str(line) for line in each.new]}
             for each in advice.edits

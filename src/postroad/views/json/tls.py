@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from postroad.words.policies import StsPolicy
 from postroad.words.tls import Demand, Miss, Proof
 
 
@@ -38,6 +39,19 @@ class ProofJson(TypedDict):
     level: str
     how: str
     missed: MissJson | None
+
+
+class StsPolicyJson(TypedDict):
+    """An MTA-STS policy."""
+
+    mode: str
+    mx: list[str]
+    max_age_s: int
+
+
+def sts_policy_shape(policy: StsPolicy) -> StsPolicyJson:
+    """A policy."""
+    return {"mode": policy.mode, "mx": list(policy.mx), "max_age_s": policy.max_age_s}
 
 
 def demand_shape(demand: Demand) -> DemandJson:

@@ -30,10 +30,12 @@ def title(advice: Advice) -> str:
 def sections(advice: Advice, pictures: Iterable[Picture] = ()) -> Iterator[AnswerSection]:
     """The whole answer, with a picture of each set where there is room for it."""
     yield AnswerSection("summary", "", ((advice.headline, HEADLINE), *_because(advice)))
+    if advice.listed:
+        yield AnswerSection("policy", "The policy", tuple(_policy(advice)), follows=True)
     if advice.edits:
         yield AnswerSection("change", "The change", tuple(_change(advice)), follows=True)
     for name, words, card in (("before", "Before", advice.before), ("after", "After", advice.after)):
-        if advice.after and card:
+        if advice.edits and card:
             lines = tuple(map(str, card.records.lines))
             yield AnswerSection(name, words, (ZoneLines(lines, is_whole=True),), is_titled=True)
     if advice.proof:
@@ -54,6 +56,15 @@ def sections(advice: Advice, pictures: Iterable[Picture] = ()) -> Iterator[Answe
 def _because(advice: Advice) -> Iterator[Part]:
     if advice.because:
         yield Sentences(advice.because)
+
+
+def _policy(advice: Advice) -> Iterator[Part]:
+    """What the policy has to list, and in which order that reaches senders (RFC 8461 section 8.1)."""
+    domain = advice.before.records.snapshot.domain
+    yield "Senders that enforce the MTA-STS policy pass over an exchanger that it does not list. Add to mta-sts.txt:"
+    yield ZoneLines(tuple(f"+ mx: {name}" for name in advice.listed))
+    then = "; only then change DNS" if advice.edits else ""
+    yield f"Then give _mta-sts.{domain} a new id, and wait until its old TTL has passed{then}."
 
 
 def _change(advice: Advice) -> Iterator[Part]:

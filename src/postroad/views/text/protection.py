@@ -13,8 +13,8 @@ from postroad.views.text.blocks import Table
 from postroad.views.text.sections import HEADLINE, NOTE, AnswerSection, Part, Sentences
 from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.names import to_unicode
-from postroad.words.phrasebook import counted, listing, seconds
-from postroad.words.policies import StsPublished
+from postroad.words.phrasebook import counted, listing, moment, seconds
+from postroad.words.policies import StsPolicy, StsPublished
 from postroad.words.sessions import Certificate
 from postroad.words.tls import in_words
 
@@ -95,6 +95,8 @@ def _published(seen: Protection) -> Iterator[str]:
         yield f"MX: DNSSEC does not vouch for {what}."
     for policy in seen.policies:
         yield from _sts(policy, seen.at)
+    if seen.kept_unknown:
+        yield f"MTA-STS: what the relay has kept is not known: {seen.kept_unknown}."
     if seen.dane_off:
         yield f"{seen.dane_off}."
 
@@ -102,13 +104,13 @@ def _published(seen: Protection) -> Iterator[str]:
 def _sts(seen: PolicySeen, at: float) -> Iterator[str]:
     known, policy = seen.known, seen.known.policy
     if policy:
-        names = f" for {listing(policy.mx, 8)}" if policy.mx else ""
         age_s = at - (known.fetched_at or at)
         age = "fetched now" if age_s < 1 else f"fetched {seconds(age_s)} ago"
         yield (
-            f"MTA-STS: {seen.domain} has a policy in mode {policy.mode}{names}; id {known.id}, {age}, "
+            f"MTA-STS: {seen.domain} has a policy {_terms(policy)}; id {known.id}, {age}, "
             f"to be kept for {seconds(policy.max_age_s)}."
         )
+    yield from _kept(seen, at)
     if known.why:
         yield f"MTA-STS: {known.why}."
     if isinstance(seen.published, StsPublished):
@@ -116,9 +118,31 @@ def _sts(seen: PolicySeen, at: float) -> Iterator[str]:
         yield from (f"MTA-STS policy: {each}." for each in seen.published.policy_faults)
 
 
+def _terms(policy: StsPolicy) -> str:
+    names = f" for {listing(policy.mx, 8)}" if policy.mx else ""
+    return f"in mode {policy.mode}{names}"
+
+
+def _kept(seen: PolicySeen, at: float) -> Iterator[str]:
+    """What the relay has in its spool, and how long that will last."""
+    if seen.kept:
+        which = "this policy" if seen.kept.policy == seen.known.policy else f"a policy {_terms(seen.kept.policy)}"
+        since, end = moment(seen.kept.fetched_at), moment(seen.kept.ends_at)
+        yield (
+            f"MTA-STS: the relay has kept {which} since {since}, with the id {seen.kept.id}; "
+            + (f"it holds until {end}." if seen.kept.holds(at) else f"it ended on {end}.")
+        )
+    if seen.kept and isinstance(seen.published, StsPublished) and seen.published.id not in ("", seen.kept.id):
+        yield f"MTA-STS: {seen.domain} publishes the id {seen.published.id} now."
+    if seen.refreshed:
+        yield f"MTA-STS: the next refresh will find another policy, {_terms(seen.refreshed)}."
+
+
 def _exchanger(each: ExchangerSeen, number: int) -> AnswerSection:
     title = f"{to_unicode(each.name)}, preference {each.preference}: {in_words(each.demand)}"
     parts: list[Part] = [*_tlsa(each)]
+    if each.refreshed:
+        parts.append((f"after the next refresh of the policy: {in_words(each.refreshed)}", NOTE))
     parts += [_of_address(each, address) for address in each.addresses]
     parts += [(line, NOTE) for line in (*_certificates(each), *_missing_records(each))]
     return AnswerSection(f"exchanger-{number + 1}", title, tuple(parts), is_titled=True)
