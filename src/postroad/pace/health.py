@@ -174,7 +174,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HealthNews:
     """What is new of what other relays say: which addresses failed there, and which answer again; and by whom."""
 
     failed: Mapping[Address, str]
@@ -191,11 +191,11 @@ class Hearsay:
         self._told_s = told_s
         self._said: dict[tuple[str, Address], float] = {}
 
-    def compare(self, said: Mapping[tuple[str, Address], float], now: float) -> Heard:
+    def compare(self, said: Mapping[tuple[str, Address], float], now: float) -> HealthNews:
         """What is new: `said` has each (relay, address) that failed, and when that was last."""
         before, self._said = self._said, {who: at for who, at in said.items() if self._is_good(at, now)}
         gone = (who for who, at in before.items() if who not in self._said and self._is_good(at, now))
-        return Heard(_by_address(who for who in self._said if who not in before), _by_address(gone))
+        return HealthNews(_by_address(who for who in self._said if who not in before), _by_address(gone))
 
     def _is_good(self, at: float, now: float) -> bool:
         return abs(now - at) < self._told_s

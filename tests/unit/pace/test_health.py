@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from postroad.pace import Health, HealthPolicy, Heard, Hearsay
+from postroad.pace import Health, HealthNews, HealthPolicy, Hearsay
 from postroad.words.trail import Target
 
 A = ip_address("192.0.2.1")
@@ -252,12 +252,12 @@ def test_only_what_failed_here_lately_is_worth_telling():
 def test_only_what_is_new_is_heard():
     """A relay that says the same again says nothing; word that ends by its age, as that of a dead one, says nothing."""
     heard = Hearsay(100.0)
-    assert Heard({A: "one"}, {}) == heard.compare({("one", A): 1000.0}, 1000.0)
-    assert Heard({B: "two"}, {}) == heard.compare({("one", A): 1000.0, ("two", B): 1010.0}, 1010.0)
-    assert Heard({}, {B: "two"}) == heard.compare({("one", A): 1000.0}, 1020.0)
-    assert Heard({}, {}) == heard.compare({("one", A): 1000.0}, 1100.0)
-    assert Heard({}, {}) == heard.compare({}, 1110.0)
-    assert Heard({A: "one"}, {}) == heard.compare({("one", A): 1111.0}, 1111.0)
+    assert HealthNews({A: "one"}, {}) == heard.compare({("one", A): 1000.0}, 1000.0)
+    assert HealthNews({B: "two"}, {}) == heard.compare({("one", A): 1000.0, ("two", B): 1010.0}, 1010.0)
+    assert HealthNews({}, {B: "two"}) == heard.compare({("one", A): 1000.0}, 1020.0)
+    assert HealthNews({}, {}) == heard.compare({("one", A): 1000.0}, 1100.0)
+    assert HealthNews({}, {}) == heard.compare({}, 1110.0)
+    assert HealthNews({A: "one"}, {}) == heard.compare({("one", A): 1111.0}, 1111.0)
 
 
 class Relays:
