@@ -39,11 +39,11 @@ if TYPE_CHECKING:
         RetryTable,
         RouteHost,
         RouteTable,
-        SpoolTable,
         TimeoutsTable,
         TlsTable,
     )
     from postroad.config.show import defaults, toml
+    from postroad.config.spool import SpoolTable
     from postroad.config.values import read_duration
 
 __getattr__, __dir__ = door(
@@ -54,7 +54,8 @@ __getattr__, __dir__ = door(
     identity="aliases_of hostname_of node_of",
     loading="dump load read survey",
     model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
-    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
+    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
+    spool="SpoolTable",
     values="read_duration",
 )

@@ -82,7 +82,7 @@ class Brief:
 
     hostname: str | None
     own: Sequence[str | Address]
-    spool: Path
+    spool: Path | str  # the URL of a database
     reserve: int
     message_size: int
     listen: Sequence[ListenBrief]
@@ -116,7 +116,7 @@ def brief_of(config: Config) -> Brief:
     return Brief(
         config.hostname,
         config.own,
-        config.spool.path,
+        config.spool.place,
         config.spool.reserve,
         config.limits.message_size,
         tuple(ListenBrief(each.address, each.port, each.tls) for each in config.listen),

@@ -37,6 +37,9 @@ class SpoolName(Protocol):
     @property
     def node(self) -> str | None: ...  # noqa: D102  # see config.SpoolTable
 
+    @property
+    def url(self) -> str | None: ...  # noqa: D102  # see config.SpoolTable
+
 
 class AliasNames(Protocol):
     """The `[aliases]` table as far as identity needs it."""
@@ -66,7 +69,12 @@ class Identity(Protocol):
 
 def hostname_of(config: Identity) -> str:
     """Who we say we are."""
-    return config.hostname or host_name() or "localhost.localdomain"
+    return named(config.hostname)
+
+
+def named(hostname: str | None) -> str:
+    """The name in the settings, else that of the machine."""
+    return hostname or host_name() or "localhost.localdomain"
 
 
 def aliases_of(config: Identity) -> Aliases:
@@ -98,6 +106,16 @@ def _text(path: Path) -> str:
     return text
 
 
-def node_of(spool: SpoolName) -> str:
-    """The name of a relay among those that share its spool."""
-    return spool.node or NODE
+class SharedSpool(Protocol):
+    """The settings that name a relay among others."""
+
+    @property
+    def hostname(self) -> str | None: ...  # noqa: D102  # see config.Config
+
+    @property
+    def spool(self) -> SpoolName: ...  # noqa: D102  # see config.Config
+
+
+def node_of(config: SharedSpool) -> str:
+    """The name of a relay among those that share its spool: in a database there are others, in a folder hardly."""
+    return config.spool.node or (NODE if config.spool.url is None else named(config.hostname))

@@ -32,8 +32,16 @@ from postroad.config.values import (
     write_size,
     write_targets,
 )
+from postroad.spool.postgres import is_url, without_password
 from postroad.words.mail import Mailbox
 from postroad.words.names import Address
+
+
+def _database(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """The URL of a database; what it may have of a password is in no error."""
+    if isinstance(value, str) and is_url(value):
+        return value
+    raise ValueError('this is not the URL of a database; write one, such as "postgresql://postroad@db.example/mail"')
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401  # whatever stands in the file
@@ -54,6 +62,7 @@ Refusals = Annotated[tuple[str, ...], PlainValidator(read_refusals), PlainSerial
 NetworkRange = Annotated[Network, PlainValidator(read_network), _AS_TEXT]
 IpAddress = Annotated[Address, PlainValidator(read_address), _AS_TEXT]
 Host = Annotated[str | Address, PlainValidator(read_host), _AS_TEXT]
+Database = Annotated[str, PlainValidator(_database), PlainSerializer(without_password)]
 File = Annotated[Path, PlainValidator(_path), _AS_TEXT]
 MailAddress = Annotated[Mailbox, PlainValidator(read_mailbox), _AS_TEXT]
 Server = Annotated[str, PlainValidator(read_server)]

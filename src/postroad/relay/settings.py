@@ -134,7 +134,7 @@ def relay_settings(config: Config) -> RelaySettings:
         Override(TlsMode(config.deliver.tls)),
         StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait),
         submitter_of(config) if config.tls_report.enabled else None,
-        node_of(config.spool),
+        node_of(config),
     )
 
 

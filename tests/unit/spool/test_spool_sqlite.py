@@ -17,8 +17,8 @@ import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.patience import PATIENCE_S
 
-from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite import SqliteSpool, commits, fresh, lanes, queue
+from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble, fresh
+from postroad.spool.sqlite import SqliteSpool, commits, lanes, queue
 from postroad.spool.sqlite.file import SCHEMA, connect
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from postroad.spool.base import LEASE_S, Node, Parcel
-from postroad.spool.sqlite.rows import DAMAGED, PARCEL, Row, moment, numbers, read_parcel, sound
-from postroad.spool.sqlite.trouble import Damaged
+from postroad.spool.calls import Claim, Release
+from postroad.spool.rows import DAMAGED, PARCEL, Damaged, Row, moment, read_parcel, sound
+from postroad.spool.sqlite.rows import numbers
 
 HASTENED = 1000
 """Parcels made due at once because a host answers again: what it is given to prove that it does."""
@@ -57,21 +57,6 @@ _NODES = """
 SELECT name, renewed_at, (SELECT count(*) FROM parcel WHERE parcel.node = node.name) FROM node
 WHERE renewed_at >= ? ORDER BY name
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The arguments of a claim, as in Spool.claim."""
-
-    node: str
-    now: float
-    most: int
-    each: int
-    skip: Collection[str]
-
-
-Release = tuple[Sequence[Parcel], str]
-"""A call of Spool.release: the parcels, and the node that has them."""
 
 
 def take_back(db: sqlite3.Connection, node: str) -> None:

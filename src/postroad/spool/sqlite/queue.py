@@ -8,9 +8,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from postroad.spool.base import Listed, Record, Selection, State, Stats, Story
+from postroad.spool.rows import MAIL, Damaged, Row, moment, read_listed, read_mail, sound, text_of
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import LISTED, MAIL, Row, moment, numbers, read_listed, read_mail, sound, text_of
-from postroad.spool.sqlite.trouble import Damaged
+from postroad.spool.sqlite.rows import LISTED, numbers
 
 BUSIEST = 20
 """Destinations that `stats` names."""

@@ -9,9 +9,11 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from postroad.spool.base import PARCELS, Parcel, Reroute, Settlement, rerouted
-from postroad.spool.sqlite.keeping import CompleteMessage, add, discard
+from postroad.spool.calls import CompleteMessage, Settling
+from postroad.spool.rows import Row, text_of, write_recipients
+from postroad.spool.sqlite.keeping import add, discard
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import Row, insert, numbers, text_of, write_recipients
+from postroad.spool.sqlite.rows import insert, numbers
 
 SLICE = 1000
 """Rows deleted in one commit: what bounds how long a sweep holds up the others."""
@@ -58,10 +60,6 @@ DELETE FROM message WHERE number IN (
     SELECT number FROM message WHERE finished_at IS NOT NULL AND finished_at < ? ORDER BY finished_at LIMIT ?
 )
 """
-
-
-Settling = tuple[Sequence[Settlement], float, str]
-"""A call of Spool.settle: the settlements, the time, and the node that has the parcels."""
 
 
 def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
