@@ -35,7 +35,8 @@ async def opened(kind, folder, **settings):
         async with nodes("one", **settings) as (spool,):
             yield spool
         return
-    spool = MemorySpool(**settings) if kind == "memory" else await SqliteSpool.open(folder, node="one", **settings)
+    settings["node"] = "one"
+    spool = MemorySpool(**settings) if kind == "memory" else await SqliteSpool.open(folder, **settings)
     try:
         yield spool
     finally:

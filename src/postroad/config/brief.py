@@ -131,7 +131,7 @@ def _plain(tables: Table, folder: Path) -> Brief:
     if not tables.keys() <= TABLES:
         raise KeyError
     spool, limits, hostname = _table(tables, "spool"), _table(tables, "limits"), tables.get("hostname")
-    if not spool.keys() <= {"path", "reserve", "history"}:
+    if not spool.keys() <= {"path", "reserve", "history", "node"}:
         raise KeyError
     return Brief(
         None if hostname is None else read_domain(hostname),

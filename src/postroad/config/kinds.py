@@ -17,6 +17,7 @@ from postroad.config.values import (
     read_host,
     read_mailbox,
     read_network,
+    read_node_name,
     read_path,
     read_pattern,
     read_place,
@@ -55,6 +56,7 @@ DomainName = Annotated[str, PlainValidator(read_domain)]
 Pattern = Annotated[str, PlainValidator(read_pattern)]
 ExchangerPattern = Annotated[str, PlainValidator(read_exchanger)]
 ProviderKey = Annotated[str, PlainValidator(read_provider)]
+NodeName = Annotated[str, PlainValidator(read_node_name)]
 RouteName = Annotated[str, PlainValidator(read_route_name)]
 Refusals = Annotated[tuple[str, ...], PlainValidator(read_refusals), PlainSerializer(write_targets)]
 NetworkRange = Annotated[Network, PlainValidator(read_network), _AS_TEXT]

@@ -104,10 +104,12 @@ class DeliverTable(SettingsTable):
 
     concurrency: AtLeastOne = Field(
         default=200,
-        description="Maximum deliveries at once. Those that only wait for a slow host are counted separately.",
+        description="Maximum deliveries at once of this relay. Those that only wait for a slow host count separately.",
     )
     concurrency_per_address: AtLeastOne = Field(
-        default=20, description="Maximum deliveries at once to one address; Postfix has the same limit."
+        default=20,
+        description="Maximum deliveries at once to one address, of all relays on the spool together; one for each of "
+        "them at least. Postfix has the same limit.",
     )
     reuse: Duration = Field(default=300.0, description="How long a connection may be reused; 0: never.")
     reuse_idle: Duration = Field(

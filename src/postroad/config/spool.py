@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from postroad.config.kinds import Database, Duration, File, Size
+from postroad.config.kinds import Database, Duration, File, NodeName, Size
 from postroad.config.table import SettingsTable
 from postroad.config.values import RESERVE, usual_spool
 
@@ -28,11 +28,10 @@ class SpoolTable(SettingsTable):
         description="A PostgreSQL database, instead of a folder: `postgresql://postroad@db.example/mail`. Requires "
         "`pip install 'postroad[postgres]'`. Write the password into `~/.pgpass` of the relay's user.",
     )
-    node: str | None = Field(
+    node: NodeName | None = Field(
         default=None,
-        min_length=1,
-        max_length=200,
-        description="The name of this relay among those that share the database. Unset: `hostname`.",
+        description="The name of this relay among those that share the spool, each with its own. Unset: `hostname` "
+        "in a database, `relay` in a folder.",
     )
     asynchronous: bool = Field(
         default=False,
@@ -65,5 +64,5 @@ class SpoolTable(SettingsTable):
             yield "mail is kept in a folder or in a database; remove path or url"
         if self.url and self.reserve != RESERVE:
             yield "reserve is for a folder; remove it, or url"
-        if not self.url and (self.node is not None or self.asynchronous):
-            yield "node and asynchronous are for a database; add url, or remove them"
+        if not self.url and self.asynchronous:
+            yield "asynchronous is for a database; add url, or remove it"

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from postroad.spool.base import (
     LEASE_S,
+    NODE,
     PIECE,
     Body,
     Claims,
     Learned,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Record,
     Reroute,
@@ -36,7 +38,7 @@ from postroad.spool.base import (
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.spool.ids import MessageIds, sendmail_origin
+    from postroad.spool.ids import MessageIds, id_of, sendmail_origin
     from postroad.spool.memory import MemoryLearned, MemorySpool
     from postroad.spool.opening import open_place
     from postroad.spool.remote import Handover, RemoteSpool
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = door(
     __name__,
-    ids="MessageIds sendmail_origin",
+    ids="MessageIds id_of sendmail_origin",
     memory="MemoryLearned MemorySpool",
     opening="open_place",
     remote="Handover RemoteSpool",

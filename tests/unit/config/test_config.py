@@ -228,6 +228,9 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
         ("[[route]]\nname = 'the best one'\nmx_of = 'd'",
          'route[1].name: "the best one" is not a name for a route; write letters, digits and hyphens, such as "ses", '
          "40 at most"),
+        *((f"spool.node = '{name}'",
+           f'spool.node: "{name}" is not a name for a node; write letters, digits, dots and hyphens, such as '
+           '"mx1.example.com", 100 at most, other than "writers"') for name in ("", "a b", "../x", "writers")),
         (REJECTS.format("'5.7.1'", "sse") + "[[route]]\nname = 'ses'\nmx_of = 'c'",
          'route[1].on_reject.route: no route has the name "sse"; did you mean ses?'),
         (REJECTS.format("'5.7.1'", "ses"),
@@ -369,7 +372,7 @@ def test_a_spool_may_be_a_database(text):
     [
         (f'[spool]\nurl = "{URL}"\npath = "x"', "spool: mail is kept in a folder or in a database; remove path or url"),
         (f'[spool]\nurl = "{URL}"\nreserve = 1', "spool: reserve is for a folder; remove it, or url"),
-        ('[spool]\nnode = "a"', "spool: node and asynchronous are for a database; add url, or remove them"),
+        ("[spool]\nasynchronous = true", "spool: asynchronous is for a database; add url, or remove it"),
         ('spool = "mysql://ann:hunter2@db.example/mail"', "spool.url: this is not the URL of a database"),
         ('spool = "/var/spool/x"', 'write one, such as "postgresql://postroad@db.example/mail"'),
         ("spool = 5", "spool"),

@@ -125,6 +125,24 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had(tmp_path):
     run(story, one(tmp_path), two(tmp_path))
 
 
+def test_nodes_in_one_folder_see_each_other(tmp_path):
+    """Each with what it has, until one has not renewed for a lease: what it had is free then, and it is gone."""
+
+    async def story(first, second):
+        await first.add(letter("m1"), BODY, claim=True)
+        await first.renew(NOW)
+        assert [("one", 1), ("two", 0)] == [(node.name, node.claimed) for node in await second.nodes(NOW)]
+        await second.renew(NOW + 15)
+        assert [("one", NOW, 1), ("two", NOW + 15, 0)] == [
+            (node.name, node.renewed_at, node.claimed) for node in await first.nodes(NOW + 15)
+        ]
+        for after in (35, 55, LEASE_S + 1):
+            await second.renew(NOW + after)
+        assert [("two", 0)] == [(node.name, node.claimed) for node in await second.nodes(NOW + LEASE_S + 1)]
+
+    run(story, one(tmp_path), two(tmp_path))
+
+
 def test_a_node_that_never_renewed_is_seen_by_others(tmp_path):
     """Its lease runs from when a node with a clock saw it first."""
 
@@ -448,6 +466,7 @@ def test_mail_of_version_4_goes_out_unchanged(tmp_path):
     run(old, one(tmp_path))
     db = sqlite3.connect(tmp_path / "spool.db")
     before = db.execute("SELECT sql FROM sqlite_master").fetchall(), db.execute("SELECT * FROM message").fetchall()
+    db.execute("ALTER TABLE record DROP COLUMN node")
     db.execute("PRAGMA user_version = 4")
     db.close()
 

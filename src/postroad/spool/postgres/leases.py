@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postroad.spool.base import LEASE_S, SpoolError, Trouble
+from postroad.spool.base import LEASE_S, Node, SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.versions import check_serves
@@ -31,6 +31,11 @@ UPDATE postroad.node SET renewed_at = clock_timestamp()
 WHERE token = ANY(ARRAY(
     SELECT token FROM postroad.node WHERE token = $1 OR $2 OR renewed_at > clock_timestamp() ORDER BY name FOR UPDATE
 ))
+"""
+_NODES = f"""
+SELECT name, extract(epoch FROM renewed_at)::float8,
+    (SELECT count(*) FROM postroad.parcel WHERE parcel.holder = node.token)
+FROM postroad.node WHERE renewed_at >= clock_timestamp() - interval '{LEASE_S} s' ORDER BY name COLLATE "C"
 """
 _BURY = f"DELETE FROM postroad.node WHERE renewed_at < clock_timestamp() - interval '{LEASE_S} s'"
 _FREE = """
@@ -79,3 +84,8 @@ async def renew(tx: SpoolTransaction, asked: Sequence[None]) -> list[int]:
     await tx.db.execute(_BURY)
     freed = tx.wait(await tx.db.fetch(_FREE))
     return [freed] * len(asked)
+
+
+async def nodes(db: Db) -> tuple[Node, ...]:
+    """The nodes whose lease runs, by the clock that they renew it by."""
+    return tuple([Node(*row) for row in await db.fetch(_NODES)])

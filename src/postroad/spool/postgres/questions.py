@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from postroad.spool.base import Lesson, Listed, Selection, Stats, Story
-from postroad.spool.postgres import lanes, lessons, queue
+from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story
+from postroad.spool.postgres import lanes, leases, lessons, queue
 from postroad.spool.postgres.connections import DatabaseConnections
 
 
@@ -22,6 +22,10 @@ class SpoolQueries:
     async def next_due(self, skip: Collection[str] = ()) -> float | None:
         """See Spool."""
         return await self._connections.ask(lanes.next_due, list(skip))
+
+    async def nodes(self, now: float) -> tuple[Node, ...]:  # noqa: ARG002  # leases are on the database's clock
+        """See Spool."""
+        return await self._connections.ask(leases.nodes)
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""

@@ -41,7 +41,7 @@ WHERE number = ANY(ARRAY(
 _HOLD = f"UPDATE postroad.parcel SET held = true {_THESE.format('NOT held')}"
 _UNHOLD = f"UPDATE postroad.parcel SET held = false {_THESE.format('held')}"
 _HURRY = f"UPDATE postroad.parcel SET due_at = least(due_at, $2) {_THESE.format('NOT held')}"
-_RECORDS = "SELECT destination, at, text FROM postroad.record WHERE message = $1 ORDER BY at, number"
+_RECORDS = "SELECT destination, at, text, node FROM postroad.record WHERE message = $1 ORDER BY at, number"
 _PAST = f"""
 SELECT {MAIL}, message.finished_at, message.records FROM postroad.past AS message
 WHERE id = $1 AND finished_at >= (SELECT remembers_from FROM postroad.spool)
@@ -125,8 +125,8 @@ async def _past(db: Db, id_: str) -> Story | None:
 
 
 def _record(row: Sequence[Any]) -> Record:
-    destination, at, text = row
-    return Record(sound(destination, str), moment(at), sound(text, str))
+    destination, at, text, node = row
+    return Record(sound(destination, str), moment(at), sound(text, str), sound(node, str))
 
 
 def _where(selection: Selection) -> tuple[str, list[object]]:

@@ -61,18 +61,19 @@ WITH ending AS MATERIALIZED (
     DELETE FROM postroad.piece WHERE id = ANY(ARRAY(SELECT id FROM ending))
 ), told AS (
     DELETE FROM postroad.record WHERE message = ANY(ARRAY(SELECT number FROM ending))
-    RETURNING message, number, destination, at, text
+    RETURNING message, number, destination, at, text, node
 ), message AS (
     DELETE FROM postroad.message WHERE number = ANY(ARRAY(SELECT number FROM ending))
     RETURNING number, id, received_at, size, about
 )
-SELECT number, id, received_at, size, about, NULL AS destination, NULL AS at, NULL AS text FROM message
-UNION ALL SELECT message, NULL, NULL, number, NULL, destination, at, text FROM told
+SELECT number, id, received_at, size, about, NULL AS destination, NULL AS at, NULL AS text, NULL AS node
+FROM message
+UNION ALL SELECT message, NULL, NULL, number, NULL, destination, at, text, node FROM told
 """
 _REMEMBER = """
 WITH told AS (
-    INSERT INTO postroad.record (message, destination, at, text)
-    SELECT * FROM unnest($8::bigint[], $9::text[], $10::double precision[], $11::text[])
+    INSERT INTO postroad.record (message, destination, at, text, node)
+    SELECT * FROM unnest($8::bigint[], $9::text[], $10::double precision[], $11::text[], $12::text[])
 )
 INSERT INTO postroad.past (number, id, received_at, size, about, finished_at, records)
 SELECT number, id, received_at, size, about, $6, records
@@ -80,8 +81,8 @@ FROM unnest($1::bigint[], $2::text[], $3::double precision[], $4::bigint[], $5::
     AS one (number, id, received_at, size, about, records)
 """
 
-Told = tuple[int, str, float, str]
-"""A record: its message, destination, time and text."""
+Told = tuple[int, str, float, str, str]
+"""A record: its message, destination, time, text and node."""
 
 
 async def settle(tx: SpoolTransaction, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
@@ -90,7 +91,7 @@ async def settle(tx: SpoolTransaction, calls: Sequence[Settling], *, keeps_histo
     if not kept:
         return [None] * len(calls)
     await _reroute(tx, [pair for pair in kept if pair[0].reroute])
-    told = [_record(one, now) for one, now in kept if one.record]
+    told = [_record(one, now, tx.life.name) for one, now in kept if one.record]
     messages = {one.parcel.number // PARCELS for one, _ in kept if not one.left}
     await finish(tx, messages, told, calls[-1][1], keeps_history=keeps_history)
     if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
@@ -120,7 +121,7 @@ async def finish(
     past = {row[0]: row for row in rows if row[1] is not None}
     records: dict[int, list[Any]] = {number: [] for number in past}
     for row in sorted((row for row in rows if row[1] is None), key=lambda row: (row[6], row[3])):
-        records[row[0]].append([row[5], row[6], row[7]])
+        records[row[0]].append([row[5], row[6], row[7], row[8]])
     for message, *record in told:
         records.get(message, []).append(record)
     open_ = [one for one in told if one[0] not in past]
@@ -186,8 +187,8 @@ def _rerouted_row(it: Any, reroute: Reroute) -> tuple[Any, ...]:  # noqa: ANN401
     return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, plain(reroute.said), routes
 
 
-def _record(one: Settlement, now: float) -> Told:
-    return one.parcel.number // PARCELS, one.parcel.destination, now, plain(one.record)
+def _record(one: Settlement, now: float, node: str) -> Told:
+    return one.parcel.number // PARCELS, one.parcel.destination, now, plain(one.record), node
 
 
 def _past(rows: Sequence[Any], records: Mapping[int, list[Any]], now: float) -> list[Any]:
@@ -196,4 +197,4 @@ def _past(rows: Sequence[Any], records: Mapping[int, list[Any]], now: float) -> 
 
 
 def _columns(told: Sequence[Told]) -> list[list[Any]]:
-    return [[one[place] for one in told] for place in range(4)]
+    return [[one[place] for one in told] for place in range(5)]

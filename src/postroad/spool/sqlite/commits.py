@@ -12,14 +12,11 @@ from typing import Any
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.group import Calls, CommitGroup, failed
-from postroad.spool.sqlite.folder import LOG, open_lock
+from postroad.spool.sqlite.folder import LOG, TURN, open_lock
 from postroad.spool.sqlite.place import SpoolFile
 from postroad.spool.sqlite.relief import empty_log, make_room, reliefs
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import trouble_with, trouble_with_file
-
-TURN = "writers"
-"""The lock of the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""
 
 BUSY_MS = 10_000
 """How long a program that is none of ours may hold the lock. The loop does not wait for it, the thread does."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from postroad.spool.base import LEASE_S, Parcel
+from postroad.spool.base import LEASE_S, Node, Parcel
 from postroad.spool.calls import Claim, Release
-from postroad.spool.rows import DAMAGED, PARCEL, Damaged, Row, read_parcel
+from postroad.spool.rows import DAMAGED, PARCEL, Damaged, Row, moment, read_parcel, sound
 from postroad.spool.sqlite.rows import numbers
 
 HASTENED = 1000
@@ -50,6 +50,12 @@ WITH RECURSIVE name(destination) AS (
     SELECT ({_NEXT_STRANDED} AND destination > name.destination) FROM name WHERE name.destination IS NOT NULL
 )
 SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?2
+"""
+
+
+_NODES = """
+SELECT name, renewed_at, (SELECT count(*) FROM parcel WHERE parcel.node = node.name) FROM node
+WHERE renewed_at >= ? ORDER BY name
 """
 
 
@@ -95,6 +101,12 @@ def release_all(db: sqlite3.Connection, nodes: Sequence[str]) -> list[int]:
 def renew(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:
     """Renew the lease of a node at a time, and bury the dead; how many parcels that freed."""
     return [_renew(db, node, now) for node, now in asked]
+
+
+def nodes(db: sqlite3.Connection, now: float) -> tuple[Node, ...]:
+    """The nodes whose lease runs."""
+    rows = db.execute(_NODES, (now - LEASE_S,))
+    return tuple([Node(sound(name, str), moment(at), count) for name, at, count in rows])
 
 
 def retry_stranded(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:

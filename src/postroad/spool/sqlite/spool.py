@@ -11,6 +11,7 @@ from postroad.spool.base import (
     Body,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Selection,
     Settlement,
@@ -143,6 +144,10 @@ class SqliteSpool:
     async def renew(self, now: float) -> int:
         """See Spool."""
         return await self._writer.submit(self._kinds.renew, (self._name(), now))
+
+    async def nodes(self, now: float) -> tuple[Node, ...]:
+        """See Spool."""
+        return await self._reader.ask(lanes.nodes, now)
 
     async def sweep(self, now: float) -> None:
         """See Spool."""

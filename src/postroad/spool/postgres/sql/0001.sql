@@ -88,11 +88,12 @@ CREATE TABLE postroad.record (
     destination text COLLATE "C" NOT NULL,
     at double precision NOT NULL,
     text text NOT NULL,
+    node text COLLATE "C" NOT NULL,
     PRIMARY KEY (message, number)
 );
 
 -- Finished messages: a partition for each day, which is dropped when all in it is past the history time. `records` is a
--- JSON list of [destination, at, text].
+-- JSON list of [destination, at, text, node].
 CREATE TABLE postroad.past (
     number bigint NOT NULL,
     id text COLLATE "C" NOT NULL,
