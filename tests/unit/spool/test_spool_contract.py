@@ -691,23 +691,32 @@ def test_another_route_needs_the_record_of_the_first():
         Settlement(parcel, reroute=Reroute(parcel.mail.envelope.recipients, ("ses",)))
 
 
-def test_nodes_are_those_that_renewed_within_a_lease(tell):
-    """This one included, with how many parcels it has; whoever has not renewed for a lease is none."""
+def test_a_node_that_renews_its_lease_is_counted(tell):
+    """With how many parcels it has, under the name that the queue shows for these."""
 
     async def story(spool):
-        assert () == await spool.nodes(NOW)
         await spool.add(letter("m1"), BODY, claim=True)
         await spool.add(letter("m2"), BODY)
         await spool.renew(NOW)
-        (node,) = await spool.nodes(NOW + LEASE_S)
-        assert (NOW, 1) == (node.renewed_at, node.claimed)
-        assert () == await spool.nodes(NOW + LEASE_S + 1)
-        await spool.renew(NOW + LEASE_S + 1)
-        assert [(node.name, NOW + LEASE_S + 1)] == [
-            (each.name, each.renewed_at) for each in await spool.nodes(NOW + LEASE_S + 1)
-        ]
+        (node,), (claimed, _) = await spool.nodes(NOW), await spool.listed(EVERYTHING)
+        assert (claimed.node, 1) == (node.name, node.claimed)
 
     tell(story)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_nodes_are_those_that_renewed_within_a_lease(kind, tmp_path):
+    """By the clock that they are given; a database has one of its own."""
+
+    async def story(spool):
+        assert () == await spool.nodes(NOW)
+        for at in (NOW, NOW + LEASE_S + 1):
+            await spool.renew(at)
+            (node,) = await spool.nodes(at + LEASE_S)
+            assert at == node.renewed_at
+            assert () == await spool.nodes(at + LEASE_S + 0.5)
+
+    play(story, kind, tmp_path)
 
 
 def test_an_attempt_says_which_node_made_it(tell):
