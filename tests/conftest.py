@@ -32,6 +32,11 @@ def pytest_addoption(parser):
     parser.addoption("--shuffled", metavar="SEED", help="run the files, and the tests of each file, in another order")
 
 
+def pytest_configure(config):
+    """Who brings a plugin has all its modules rewritten by pytest: ours have no assertions, and take as long again."""
+    getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("postroad")
+
+
 def pytest_collection_modifyitems(config, items):
     """With a seed: another order, the same for each process of a run."""
     seed = config.getoption("--shuffled")
