@@ -160,6 +160,19 @@ def test_what_stands_in_front_counts(tell, pieces):
     tell(story)
 
 
+def test_a_piece_of_nothing_changes_nothing(tell):
+    """The rest is the whole body then, and the only one."""
+
+    async def story(spool):
+        await spool.write("m1", b"")
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        assert BODY == await octets(spool, parcel.mail)
+        await spool.settle([Settlement(parcel)], NOW)
+        assert Stats(0, 0, 0, 0, 0, 0, 1, None) == await spool.stats(NOW)
+
+    tell(story)
+
+
 def test_a_discarded_arrival_leaves_nothing(tell):
     """Arriving -> gone: the same id may arrive again, and has none of the old octets."""
 
