@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from postroad.words.light import light
 from postroad.words.mail import Envelope, Recipient, domain_of
+
+NODE = "relay"
+"""The name of a node that has its spool to itself."""
 
 LEASE_S = 60.0
 """A node that has not renewed for this long is taken for dead, and its claims are released."""
@@ -156,11 +160,24 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The stored text of one attempt: its destination, when it was settled, and the JSON."""
+    """The stored text of one attempt: its destination, when it was settled, the JSON, and which node made it.
+
+    `node` is "" in what an older version wrote.
+    """
 
     destination: str
     at: float
     text: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A relay that works from a spool: its name, when it last renewed its lease, and how many parcels it has."""
+
+    name: str
+    renewed_at: float
+    claimed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +348,10 @@ class Spool(Claims, Protocol):
         """Renew this node's lease, and release what dead nodes had claimed; how many parcels that freed."""
         ...
 
+    async def nodes(self, now: float) -> tuple[Node, ...]:
+        """Who has renewed its lease within LEASE_S, this node included once it has: in order of name."""
+        ...
+
     async def sweep(self, now: float) -> None:
         """Delete finished messages past the history time, and what never finished arriving (a day old).
 
@@ -391,15 +412,21 @@ class Body:
             ordinal += 1
 
 
-def rerouted(one: Settlement, reroute: Reroute, place: int, now: float) -> Parcel:
-    """The parcel of those who take another route: it goes on with the attempts of the one they come from.
+def rerouted(settlements: Iterable[tuple[Settlement, float]], records: Mapping[int, int]) -> Iterator[Parcel]:
+    """The parcels of those who take another route in one commit: each goes on with the attempts of the one before.
 
-    `place` is a number that no parcel of the message had before: what is late for that one must not meet this one.
+    `records`: how many the messages had before it (none: 0), by number. A parcel is numbered by the attempts of its
+    message until then, of which its own is one more: so no parcel of the message ever had that number, and what is
+    late for one meets no other.
     """
-    old = one.parcel
-    number = old.number // PARCELS * PARCELS + REROUTED + place
-    mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=reroute.recipients))
-    return Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, reroute.routes)
+    attempts = Counter(records)
+    for one, now in settlements:
+        old, message = one.parcel, one.parcel.number // PARCELS
+        if one.reroute:
+            number = message * PARCELS + REROUTED + attempts[message]
+            mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=one.reroute.recipients))
+            yield Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, one.reroute.routes)
+        attempts[message] += bool(one.record)
 
 
 def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:

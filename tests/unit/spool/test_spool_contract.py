@@ -1,20 +1,21 @@
 """The contract of a spool, word for word for every implementation: the tables of docs/design/spool.md as stories."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
-from postroad.spool import PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
+from postroad.spool import LEASE_S, PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
 from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 
 LATER = NOW + 900
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def tell(request, tmp_path):
     """Run a story about a spool of each kind."""
     return partial(play, kind=request.param, folder=tmp_path / "spool")
@@ -160,6 +161,19 @@ def test_what_stands_in_front_counts(tell, pieces):
     tell(story)
 
 
+def test_a_piece_of_nothing_changes_nothing(tell):
+    """The rest is the whole body then, and the only one."""
+
+    async def story(spool):
+        await spool.write("m1", b"")
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        assert BODY == await octets(spool, parcel.mail)
+        await spool.settle([Settlement(parcel)], NOW)
+        assert Stats(0, 0, 0, 0, 0, 0, 1, None) == await spool.stats(NOW)
+
+    tell(story)
+
+
 def test_a_discarded_arrival_leaves_nothing(tell):
     """Arriving -> gone: the same id may arrive again, and has none of the old octets."""
 
@@ -215,7 +229,7 @@ def test_a_settled_message_is_finished(tell):
         (parcel,) = await spool.add(letter(), BODY, claim=True)
         await spool.settle([Settlement(parcel, record='{"sent": 1}')], NOW + 2)
         told = await spool.story("m1")
-        assert (letter(), (), (Record("far.example", NOW + 2, '{"sent": 1}'),), NOW + 2) == (
+        assert (letter(), (), (Record("far.example", NOW + 2, '{"sent": 1}', "one"),), NOW + 2) == (
             told.mail,
             told.parcels,
             told.records,
@@ -665,6 +679,34 @@ def test_refused_recipients_take_another_route(tell):
     tell(story)
 
 
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_as_many_take_another_route_at_once_as_like_and_as_often(tell, hops):
+    """Messages of several parcels each, settled in one commit, hop by hop: every recipient is in one parcel."""
+
+    async def story(spool):
+        names = [f"{name}@{domain}.example" for domain in ("far", "near") for name in ("a", "b")]
+        parcels = [
+            parcel for number in range(3) for parcel in await spool.add(letter(f"m{number}", *names), BODY, claim=True)
+        ]
+        for hop in range(hops):
+            settlements = [turned(parcel, (*parcel.routes, f"r{hop}")) for parcel in parcels[:: -1 if hop % 2 else 1]]
+            await spool.settle(settlements, NOW)
+            parcels = await spool.claim(NOW, 99, each=99)
+        where = Counter((it.mail.id, str(one.mailbox)) for it in parcels for one in it.mail.envelope.recipients)
+        assert {(f"m{number}", name): 1 for number in range(3) for name in names} == where
+        await spool.settle([Settlement(parcel, record="{}") for parcel in parcels], NOW)
+        assert 0 == (await spool.stats(NOW)).messages
+
+    tell(story)
+
+
+def turned(parcel, routes):
+    """All of its recipients take another route; those of its last hop alone, where they are two."""
+    first, *others = parcel.mail.envelope.recipients
+    reroute = Reroute((first,), routes, "550 blocked")
+    return Settlement(parcel, tuple(others), NOW, "{}", reroute=reroute)
+
+
 def test_a_message_on_another_route_is_not_finished(tell):
     """Its body and its records stay until the new parcel is settled; what is late for the old one meets nothing."""
 
@@ -689,3 +731,44 @@ def test_another_route_needs_the_record_of_the_first():
     parcel = Parcel(1, "far.example", letter("m1", "a@far.example"), NOW)
     with pytest.raises(ValueError, match="record"):
         Settlement(parcel, reroute=Reroute(parcel.mail.envelope.recipients, ("ses",)))
+
+
+def test_a_node_that_renews_its_lease_is_counted(tell):
+    """With how many parcels it has, under the name that the queue shows for these."""
+
+    async def story(spool):
+        await spool.add(letter("m1"), BODY, claim=True)
+        await spool.add(letter("m2"), BODY)
+        await spool.renew(NOW)
+        (node,), (claimed, _) = await spool.nodes(NOW), await spool.listed(EVERYTHING)
+        assert (claimed.node, 1) == (node.name, node.claimed)
+
+    tell(story)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_nodes_are_those_that_renewed_within_a_lease(kind, tmp_path):
+    """By the clock that they are given; a database has one of its own."""
+
+    async def story(spool):
+        assert () == await spool.nodes(NOW)
+        for at in (NOW, NOW + LEASE_S + 1):
+            await spool.renew(at)
+            (node,) = await spool.nodes(at + LEASE_S)
+            assert at == node.renewed_at
+            assert () == await spool.nodes(at + LEASE_S + 0.5)
+
+    play(story, kind, tmp_path)
+
+
+def test_an_attempt_says_which_node_made_it(tell):
+    """Its record has the name that the queue shows for what is claimed."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        (claimed,) = await spool.listed(EVERYTHING)
+        await spool.settle([deferred(parcel)], NOW)
+        (record,) = (await spool.story("m1")).records
+        assert claimed.node == record.node != ""
+
+    tell(story)

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from hypothesis import settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.support.examples import examples
 from tests.support.letters import EVERYTHING, NOW, letter, octets
+from tests.support.postgres import loop, nodes
 
 from postroad.spool import Claims, Reroute, Selection, Settlement, State
 from postroad.spool.memory import MemorySpool
@@ -120,19 +122,20 @@ class TwoSpools(RuleBasedStateMachine):
         again=st.booleans(),
     )
     def settle(self, data, leave, report, waits, after, again):
-        name = data.draw(st.sampled_from(["", "", "ses"]))
-        pair = data.draw(st.sampled_from(self.claimed))
-        reports = ((self.fresh(["x@c.example"], "", 3), b"abc"),) if report else ()
-        left = pair[0].mail.envelope.recipients[1:] if leave else ()
-        routes = (*pair[0].routes, name)
-        reroute = Reroute(pair[0].mail.envelope.recipients[:1], routes, "550 no") if name else None
-        for spool, parcel in zip((self.memory, self.disk), pair, strict=True):
-            due_at = self.now + after
-            one = Settlement(
-                parcel, left, due_at, "{}", said="no", waits_for_host=waits, reports=reports, reroute=reroute
-            )
-            self.run(spool.settle([one], self.now))
-        if not again:  # again: it may be settled once more, which must do nothing
+        several = st.lists(st.sampled_from(self.claimed), min_size=1, max_size=4, unique_by=lambda it: it[0].number)
+        pairs, calls = data.draw(several), ([], [])
+        for pair in pairs:
+            name = data.draw(st.sampled_from(["", "", "ses"]))
+            reports = ((self.fresh(["x@c.example"], "", 3), b"abc"),) if report else ()
+            left = pair[0].mail.envelope.recipients[1:] if leave else ()
+            routes = (*pair[0].routes, name)
+            reroute = Reroute(pair[0].mail.envelope.recipients[:1], routes, "550 no") if name else None
+            for call, parcel in zip(calls, pair, strict=True):
+                more = {"said": "no", "waits_for_host": waits, "reports": reports, "reroute": reroute}
+                call.append(Settlement(parcel, left, self.now + after, "{}", **more))
+        for spool, call in zip((self.memory, self.disk), calls, strict=True):
+            self.run(spool.settle(call, self.now))
+        for pair in pairs if not again else ():  # again: it may be settled once more, which must do nothing
             self.claimed.remove(pair)
 
     @precondition(lambda self: self.claimed)
@@ -193,6 +196,24 @@ class TwoSpools(RuleBasedStateMachine):
         ]
 
 
+class OnPostgres(TwoSpools):
+    """The same for a spool in a database: on the loop of all such stories, where the connections are."""
+
+    def run(self, call):
+        return loop().run(outcome(call))
+
+    def teardown(self):
+        self.run(self.ends.aclose())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    async def other(self):
+        """A spool in a database, empty."""
+        self.ends = AsyncExitStack()
+        (spool,) = await self.ends.enter_async_context(nodes("one", history_s=HISTORY_S))
+        return spool
+
+
 class Wired:
     """A spool in memory, and what delivering needs of it by way of another process, as it were."""
 
@@ -238,3 +259,5 @@ TestTwoSpools = TwoSpools.TestCase
 TestTwoSpools.settings = settings(max_examples=examples(30), stateful_step_count=40)
 TestOverTheWire = OverTheWire.TestCase
 TestOverTheWire.settings = TestTwoSpools.settings
+TestOnPostgres = OnPostgres.TestCase
+TestOnPostgres.settings = settings(max_examples=examples(12), stateful_step_count=30)

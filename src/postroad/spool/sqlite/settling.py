@@ -8,10 +8,12 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from postroad.spool.base import PARCELS, Parcel, Reroute, Settlement, rerouted
-from postroad.spool.sqlite.keeping import CompleteMessage, add, discard
+from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
+from postroad.spool.calls import CompleteMessage, Settling
+from postroad.spool.rows import Row, text_of, write_recipients
+from postroad.spool.sqlite.keeping import add, discard
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import Row, insert, numbers, text_of, write_recipients
+from postroad.spool.sqlite.rows import insert, numbers
 
 SLICE = 1000
 """Rows deleted in one commit: what bounds how long a sweep holds up the others."""
@@ -27,7 +29,9 @@ _DEFERRED = """
 UPDATE parcel SET node = NULL, due_at = ?, attempts = attempts + ?, warned = ?, waits_for_host = ?, said = ?,
     recipients = coalesce(?, recipients) WHERE number = ?
 """
-_RECORDS = "SELECT count(*) FROM record WHERE message = ?"
+_RECORDS = """
+SELECT message, count(*) FROM record WHERE message IN (SELECT value FROM json_each(?)) GROUP BY message
+"""
 _ADDED = """
 INSERT INTO parcel (number, destination, due_at, attempts, warned, recipients, said, routes)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -35,7 +39,7 @@ INSERT INTO parcel (number, destination, due_at, attempts, warned, recipients, s
 _DELETE = """
 DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
 """
-_RECORD = "INSERT INTO record (message, destination, at, text)"
+_RECORD = "INSERT INTO record (message, destination, at, text, node)"
 _ENDING = """
 number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM parcel WHERE parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
@@ -60,18 +64,14 @@ DELETE FROM message WHERE number IN (
 """
 
 
-Settling = tuple[Sequence[Settlement], float, str]
-"""A call of Spool.settle: the settlements, the time, and the node that has the parcels."""
-
-
 def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
     """Commit what became of claimed parcels."""
     kept = _still_claimed(db, calls)
     done = [one.parcel.number for one, _ in kept if not one.left]
     _defer(db, [one for one, _ in kept if one.left])
-    _reroute(db, [pair for pair in kept if pair[0].reroute])
+    _reroute(db, kept)
     db.execute(_GONE, (numbers(done),))
-    insert(db, _RECORD, [_record(one, now) for one, now in kept if one.record])
+    insert(db, _RECORD, [_record(one, now, calls[0][2]) for one, now in kept if one.record])
     finish(db, {number // PARCELS for number in done}, calls[-1][1], keeps_history=keeps_history)
     if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
         add(db, reports)
@@ -139,29 +139,28 @@ def _deferred_row(one: Settlement) -> Row:
 
 
 def _reroute(db: sqlite3.Connection, settlements: Sequence[tuple[Settlement, float]]) -> None:
-    """Add the parcels of those who take another route: before the old ones go, for their messages are not finished.
-
-    Each is numbered by the records before it, of which every one of these adds another.
-    """
-    for place, (one, now) in enumerate(settlements):
-        if one.reroute:
-            records = db.execute(_RECORDS, (one.parcel.number // PARCELS,)).fetchone()[0]
-            parcel = rerouted(one, one.reroute, records + place, now)
-            db.execute(_ADDED, _rerouted_row(parcel, one.reroute))
-            refresh(db, {parcel.destination})
+    """Add the parcels of those who take another route: before the old ones go, for their messages are not finished."""
+    said = [one.reroute.said for one, _ in settlements if one.reroute]
+    if not said:
+        return
+    messages = {one.parcel.number // PARCELS for one, _ in settlements if one.reroute}
+    parcels = list(rerouted(settlements, dict(db.execute(_RECORDS, (numbers(messages),)))))
+    db.executemany(_ADDED, list(map(_rerouted_row, parcels, said)))
+    refresh(db, {parcel.destination for parcel in parcels})
 
 
-def _rerouted_row(it: Parcel, reroute: Reroute) -> Row:
-    recipients, routes = write_recipients(reroute.recipients), " ".join(it.routes)
-    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, text_of(reroute.said), routes
+def _rerouted_row(it: Parcel, said: str) -> Row:
+    recipients, routes = write_recipients(it.mail.envelope.recipients), " ".join(it.routes)
+    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, text_of(said), routes
 
 
-def _record(one: Settlement, now: float) -> Row:
+def _record(one: Settlement, now: float, node: str) -> Row:
     return (
         one.parcel.number // PARCELS,
         one.parcel.destination,
         now,
         one.record if one.record.isascii() else text_of(one.record),
+        node,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.rows import Damaged
 
 _WRITES = {
     sqlite3.SQLITE_IOERR_WRITE,
@@ -41,16 +42,14 @@ _SENTENCES = {
 }
 
 
-class Damaged(Exception):  # noqa: N818  # what a row is, not what failed here
-    """The error that a row is not as we write it: something else has changed it."""
-
-
 def trouble_with(where: Path, problem: Exception) -> SpoolError | None:
     """The error for callers; None if it is no trouble with the disk but a fault in the program."""
     if isinstance(problem, SpoolError):
         return problem
     if isinstance(problem, sqlite3.ProgrammingError) or not isinstance(problem, _SAID):
         return None
+    if isinstance(problem, sqlite3.IntegrityError):
+        return SpoolError(Trouble.CORRUPT, f"{_CONTRADICTION.format(where=where)} ({problem})")
     code = getattr(problem, "sqlite_errorcode", None)
     if code is None:
         kind = Trouble.CORRUPT
@@ -66,6 +65,11 @@ def trouble_with_file(where: Path, problem: OSError) -> SpoolError:
     why = f"the spool {where} cannot be created or written: {problem.strerror}; make the user of postroad its owner"
     return SpoolError(Trouble.READ_ONLY, why)
 
+
+_CONTRADICTION = (
+    "the spool {where} has a row that contradicts what is to be written: it is damaged, or this is an error of "
+    "postroad; `sqlite3 {where} 'PRAGMA integrity_check'` tells which: please report it if that says ok"
+)
 
 _SAID = (sqlite3.DatabaseError, Damaged, UnicodeDecodeError)
 """What comes of a database. The last one when SQLite quotes damaged octets in what it complains of."""
