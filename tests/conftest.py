@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 import random
+import sys
 from itertools import groupby
 
 import pytest
@@ -57,6 +58,13 @@ def pytest_xdist_make_scheduler(config, log):
             return ALONE if nodeid.startswith(ALONE) else nodeid.partition("::")[0]
 
     return ByFile(config, log)
+
+
+def pytest_sessionfinish():
+    """Connections that tests shared are closed by none of them."""
+    if support := sys.modules.get("tests.support.postgres"):
+        support.loop().run(support.end())
+        support.loop().close()
 
 
 def pytest_collection_finish():

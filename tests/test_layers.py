@@ -164,6 +164,7 @@ MADE_BY_BUILD = {
     "SSLContext",
     "create_default_context",
     "SqliteSpool",
+    "PostgresSpool",
 }
 MADE_ELSEWHERE = {
     "lab/certificate.py": "a lab shows, and believes, a certificate of its own",

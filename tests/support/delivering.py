@@ -16,7 +16,7 @@ from postroad.gather import gather
 from postroad.lab import Lab, parse_fault
 from postroad.pace import HealthPolicy
 from postroad.routing import PROCEDURES, Own, decide
-from postroad.spool import Selection, State, StoredMail
+from postroad.spool import NODE, Selection, State, StoredMail
 from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.names import parse_destination
@@ -126,7 +126,7 @@ class WatchedSpool(MemorySpool):
 class Office:
     """All of it. `now` is the wall time, which moves only by hand."""
 
-    def __init__(self, lab, spool, settings, deliver, told):
+    def __init__(self, lab, spool, settings, deliver, told, node=NODE):
         self.lab = lab
         self.postmaster = ()
         self.spool = spool
@@ -138,7 +138,7 @@ class Office:
         self.asked = []
         host, port = lab.resolver_address
         self._resolver = WireResolver(WireSettings((ServerAddress(ip_address(host), port),)))
-        world = World(lambda: self.now, Random(1), self.told)
+        world = World(lambda: self.now, Random(1), self.told, node)
         self.loop = Loop(spool, self.find, self.reporter(settings), settings, world)
 
     def reporter(self, settings):

@@ -29,7 +29,14 @@ def letter(id_="m1", *to, sender="ann@home.example", at=NOW, size=SIZE):
 @asynccontextmanager
 async def opened(kind, folder, **settings):
     """A spool of a kind, closed in the end."""
-    spool = MemorySpool(**settings) if kind == "memory" else await SqliteSpool.open(folder, node="one", **settings)
+    if kind == "postgres":
+        from tests.support.postgres import nodes  # a server, for those who need one
+
+        async with nodes("one", **settings) as (spool,):
+            yield spool
+        return
+    settings["node"] = "one"
+    spool = MemorySpool(**settings) if kind == "memory" else await SqliteSpool.open(folder, **settings)
     try:
         yield spool
     finally:
@@ -43,7 +50,16 @@ def play(story, kind, folder, **settings):
         async with opened(kind, folder, **settings) as spool:
             await story(spool)
 
-    asyncio.run(whole())
+    run_for(kind)(whole())
+
+
+def run_for(kind):
+    """What runs a story about a spool of a kind."""
+    if kind != "postgres":
+        return asyncio.run
+    from tests.support.postgres import loop  # a server, for those who need one
+
+    return loop().run
 
 
 async def octets(spool, mail):

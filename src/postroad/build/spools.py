@@ -1,37 +1,44 @@
-"""Opens the spool in a folder, for a relay or for a tool."""
+"""Opens the spool in a folder or in a database, for a relay or for a tool."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postroad.spool import Lesson
+    from postroad.spool.postgres import PostgresSpool
     from postroad.spool.sqlite import SqliteSpool
 
 
-async def open_spool(folder: Path, *, node: str, history_s: float, reserve: int) -> SqliteSpool:
-    """Open the spool in a folder for a relay: as the node of this name, which makes it if there is none.
+async def open_spool(
+    where: Path | str, *, node: str, history_s: float, reserve: int, asynchronous: bool = False
+) -> SqliteSpool | PostgresSpool:
+    """Open a spool for a relay: as the node of this name, which makes it if there is none.
 
     Raises:
-        SpoolError: locked, newer, corrupt, read-only, full. See SqliteSpool.open.
+        SpoolError: it cannot be used. See SqliteSpool.open and PostgresSpool.open.
 
     """
-    from postroad.spool.sqlite import SqliteSpool  # noqa: PLC0415  # a database is loaded where one is opened
+    from postroad.spool import open_place  # noqa: PLC0415  # a database is loaded where one is opened
 
-    return await SqliteSpool.open(folder, node=node, history_s=history_s, reserve=reserve)
+    return await open_place(
+        where, node=node, history_s=history_s, reserve=reserve, asynchronous=asynchronous, clock=time.time
+    )
 
 
-async def open_queue(folder: Path) -> SqliteSpool:
-    """Open the spool in a folder for a tool: it lists and changes the queue, whether a relay runs or not.
+async def open_queue(where: Path | str) -> SqliteSpool | PostgresSpool:
+    """Open a spool for a tool: it lists and changes the queue, whether a relay runs or not.
 
     Raises:
-        SpoolError: missing, newer, corrupt, read-only, full. See SqliteSpool.open.
+        SpoolError: it cannot be used. See SqliteSpool.open and PostgresSpool.open.
 
     """
-    from postroad.spool.sqlite import SqliteSpool  # noqa: PLC0415  # as above
+    from postroad.spool import open_place  # noqa: PLC0415  # as above
 
-    return await SqliteSpool.open(folder, node="")
+    # It claims nothing and accepts nothing, so it need not judge how the server keeps its commits
+    return await open_place(where, node="", asynchronous=True)
 
 
 def lessons_in(folder: Path, kind: str) -> tuple[Lesson, ...]:

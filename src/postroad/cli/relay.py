@@ -37,7 +37,8 @@ def relay(
         from postroad.config import load as load_config
 
         loaded = load_config(config)
-        return loaded.model_copy(update={"spool": loaded.spool.model_copy(update={"path": spool})}) if spool else loaded
+        there = {"path": spool, "url": None}
+        return loaded.model_copy(update={"spool": loaded.spool.model_copy(update=there)}) if spool else loaded
 
     async def served() -> None:
         if deliverer >= 0:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spool]:
-    """The spool in a folder, or in that of the settings. Trouble with it ends the command: 2 if there is none, else 3.
+    """The spool in a folder, or that of the settings. Trouble with it ends the command: 2 if there is none, else 3.
 
     Raises:
         InputError: the settings are wrong.
@@ -36,7 +36,7 @@ async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spoo
         screen.fail(trouble.why, screen.USAGE if trouble.kind in none else screen.TEMPORARY)
 
 
-def _of_settings(config: Path | None) -> Path:
+def _of_settings(config: Path | None) -> Path | str:
     from postroad.config import load
 
-    return load(config).spool.path
+    return load(config).spool.place

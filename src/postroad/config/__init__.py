@@ -5,11 +5,11 @@ Rule 2: only `doubts` opens what a setting names (certificates, folders), and it
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
-pydantic), `model` (every setting), `table`, `bounds`, `aliases` and `tls_report` (of it: what all tables are, those of
-how much clients may send, and two more), `contradictions` (what two of them say against each other), `loading` (a file,
-as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what
-is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be
-used, but is hardly meant, or cannot work).
+pydantic), `model` (every setting), `table`, `bounds`, `spool`, `aliases` and `tls_report` (of it: what all tables are,
+those of how much clients may send, and three more), `contradictions` (what two of them say against each other),
+`loading` (a file, as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by
+them), `problems` (what is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the
+reference), `doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postroad.config.brief import Brief, brief_of, load_brief
     from postroad.config.doubts import past_exceptions, warnings
     from postroad.config.finding import USUAL_FILE, find
-    from postroad.config.identity import aliases_of, hostname_of
+    from postroad.config.identity import aliases_of, hostname_of, node_of
     from postroad.config.loading import dump, load, read, survey
     from postroad.config.model import (
         AcceptTable,
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
         RetryTable,
         RouteHost,
         RouteTable,
-        SpoolTable,
         TimeoutsTable,
         TlsTable,
     )
     from postroad.config.show import defaults, toml
+    from postroad.config.spool import SpoolTable
     from postroad.config.values import read_duration
 
 __getattr__, __dir__ = door(
@@ -51,10 +51,11 @@ __getattr__, __dir__ = door(
     brief="Brief brief_of load_brief",
     doubts="past_exceptions warnings",
     finding="USUAL_FILE find",
-    identity="aliases_of hostname_of",
+    identity="aliases_of hostname_of node_of",
     loading="dump load read survey",
     model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
-    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
+    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
+    spool="SpoolTable",
     values="read_duration",
 )

@@ -24,7 +24,9 @@ class LimitsTable(SettingsTable):
         default=100, description="Maximum NOOP, RSET and similar commands between two messages."
     )
     auth_failures: AtLeastOne = Field(default=3, description="Wrong passwords after which the connection is closed.")
-    auth_failures_per_minute: AtLeastOne = Field(default=20, description="Maximum wrong passwords a minute per client.")
+    auth_failures_per_minute: AtLeastOne = Field(
+        default=20, description="Maximum wrong passwords a minute per client, at all relays on the spool together."
+    )
     memory: Size = Field(
         default=64 * MIB, description="Maximum memory for incoming messages, all connections together."
     )

@@ -82,7 +82,7 @@ class Brief:
 
     hostname: str | None
     own: Sequence[str | Address]
-    spool: Path
+    spool: Path | str  # the URL of a database
     reserve: int
     message_size: int
     listen: Sequence[ListenBrief]
@@ -116,7 +116,7 @@ def brief_of(config: Config) -> Brief:
     return Brief(
         config.hostname,
         config.own,
-        config.spool.path,
+        config.spool.place,
         config.spool.reserve,
         config.limits.message_size,
         tuple(ListenBrief(each.address, each.port, each.tls) for each in config.listen),
@@ -131,7 +131,7 @@ def _plain(tables: Table, folder: Path) -> Brief:
     if not tables.keys() <= TABLES:
         raise KeyError
     spool, limits, hostname = _table(tables, "spool"), _table(tables, "limits"), tables.get("hostname")
-    if not spool.keys() <= {"path", "reserve", "history"}:
+    if not spool.keys() <= {"path", "reserve", "history", "node"}:
         raise KeyError
     return Brief(
         None if hostname is None else read_domain(hostname),

@@ -19,6 +19,7 @@ from postroad.routing import (
     pick,
     resolve_aliases,
 )
+from postroad.spool import NODE
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
@@ -28,6 +29,16 @@ class ConfiguredRoute(Protocol):
 
     @property
     def domains(self) -> tuple[str, ...]: ...  # noqa: D102  # said above
+
+
+class SpoolName(Protocol):
+    """The `[spool]` table as far as identity needs it."""
+
+    @property
+    def node(self) -> str | None: ...  # noqa: D102  # see config.SpoolTable
+
+    @property
+    def url(self) -> str | None: ...  # noqa: D102  # see config.SpoolTable
 
 
 class AliasNames(Protocol):
@@ -58,7 +69,12 @@ class Identity(Protocol):
 
 def hostname_of(config: Identity) -> str:
     """Who we say we are."""
-    return config.hostname or host_name() or "localhost.localdomain"
+    return named(config.hostname)
+
+
+def named(hostname: str | None) -> str:
+    """The name in the settings, else that of the machine."""
+    return hostname or host_name() or "localhost.localdomain"
 
 
 def aliases_of(config: Identity) -> Aliases:
@@ -88,3 +104,18 @@ def _text(path: Path) -> str:
     if isinstance(text, Unreadable):
         raise InputError(f"aliases.file: {path} {text.why_and('choose a text file that this user may read')}")
     return text
+
+
+class SharedSpool(Protocol):
+    """The settings that name a relay among others."""
+
+    @property
+    def hostname(self) -> str | None: ...  # noqa: D102  # see config.Config
+
+    @property
+    def spool(self) -> SpoolName: ...  # noqa: D102  # see config.Config
+
+
+def node_of(config: SharedSpool) -> str:
+    """The name of a relay among those that share its spool: in a database there are others, in a folder hardly."""
+    return config.spool.node or (NODE if config.spool.url is None else named(config.hostname))

@@ -17,6 +17,7 @@ from postroad.config.values import (
     read_host,
     read_mailbox,
     read_network,
+    read_node_name,
     read_path,
     read_pattern,
     read_place,
@@ -31,8 +32,16 @@ from postroad.config.values import (
     write_size,
     write_targets,
 )
+from postroad.spool.postgres import is_url, without_password
 from postroad.words.mail import Mailbox
 from postroad.words.names import Address
+
+
+def _database(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """The URL of a database; what it may have of a password is in no error."""
+    if isinstance(value, str) and is_url(value):
+        return value
+    raise ValueError('this is not the URL of a database; write one, such as "postgresql://postroad@db.example/mail"')
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401  # whatever stands in the file
@@ -47,11 +56,13 @@ DomainName = Annotated[str, PlainValidator(read_domain)]
 Pattern = Annotated[str, PlainValidator(read_pattern)]
 ExchangerPattern = Annotated[str, PlainValidator(read_exchanger)]
 ProviderKey = Annotated[str, PlainValidator(read_provider)]
+NodeName = Annotated[str, PlainValidator(read_node_name)]
 RouteName = Annotated[str, PlainValidator(read_route_name)]
 Refusals = Annotated[tuple[str, ...], PlainValidator(read_refusals), PlainSerializer(write_targets)]
 NetworkRange = Annotated[Network, PlainValidator(read_network), _AS_TEXT]
 IpAddress = Annotated[Address, PlainValidator(read_address), _AS_TEXT]
 Host = Annotated[str | Address, PlainValidator(read_host), _AS_TEXT]
+Database = Annotated[str, PlainValidator(_database), PlainSerializer(without_password)]
 File = Annotated[Path, PlainValidator(_path), _AS_TEXT]
 MailAddress = Annotated[Mailbox, PlainValidator(read_mailbox), _AS_TEXT]
 Server = Annotated[str, PlainValidator(read_server)]

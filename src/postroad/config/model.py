@@ -30,11 +30,11 @@ from postroad.config.kinds import (
     Refusals,
     RouteName,
     Server,
-    Size,
 )
+from postroad.config.spool import SpoolTable
 from postroad.config.table import AtLeastOne, Port, SettingsTable
 from postroad.config.tls_report import TlsReportTable
-from postroad.config.values import LOOPBACK, RESERVE, SMTP_PORT, usual_spool
+from postroad.config.values import LOOPBACK, SMTP_PORT
 from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
 
@@ -42,23 +42,6 @@ SMTPS_PORT = 465
 LONGEST_WAIT_S = 60.0  # for the first policy of a domain
 
 TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
-
-
-class SpoolTable(SettingsTable):
-    """Where accepted mail is kept."""
-
-    path: File = Field(
-        default_factory=usual_spool,
-        description="The folder. Unset: the first of $STATE_DIRECTORY (set by systemd), else the default.",
-    )
-    history: Duration = Field(
-        default=86400.0, description="How long `queue trace` and `explain` remember a finished message."
-    )
-    reserve: Size = Field(
-        default=RESERVE,
-        description="With less free disk space than this, new mail is refused. Up to half of it is kept as a file, "
-        "which is deleted if other programs fill the disk, so that accepted mail can still be delivered.",
-    )
 
 
 class ListenTable(SettingsTable):
@@ -121,10 +104,12 @@ class DeliverTable(SettingsTable):
 
     concurrency: AtLeastOne = Field(
         default=200,
-        description="Maximum deliveries at once. Those that only wait for a slow host are counted separately.",
+        description="Maximum deliveries at once of this relay. Those that only wait for a slow host count separately.",
     )
     concurrency_per_address: AtLeastOne = Field(
-        default=20, description="Maximum deliveries at once to one address; Postfix has the same limit."
+        default=20,
+        description="Maximum deliveries at once to one address, of all relays on the spool together; one for each of "
+        "them at least. Postfix has the same limit.",
     )
     reuse: Duration = Field(default=300.0, description="How long a connection may be reused; 0: never.")
     reuse_idle: Duration = Field(

@@ -22,6 +22,7 @@ MIB = 2**20
 SMTP_PORT = 25
 LOOPBACK: Address = ip_address("127.0.0.1")
 RESERVE = 64 * MIB
+WRITERS = "writers"  # what a spool in a folder has a lock of its own for
 MESSAGE_SIZE = 50 * MIB
 SPOOL = Path("/var/spool/postroad")
 
@@ -35,6 +36,7 @@ _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2*
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|days|day|d)\s*")
 _TIMES = re.compile(rf"(?:{_TIME.pattern})+\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z")
+_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_OCTETS)})\Z")
 
@@ -136,6 +138,16 @@ def read_route_name(value: Any) -> str:  # noqa: ANN401  # whatever stands in th
     if not isinstance(value, str) or not _NAME.match(value):
         raise ValueError(
             f'{quoted(value)} is not a name for a route; write letters, digits and hyphens, such as "ses", 40 at most'
+        )
+    return value
+
+
+def read_node_name(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """The name of a relay among those that share its spool; in a folder it names a file."""
+    if not isinstance(value, str) or not _NODE.match(value) or value == WRITERS:
+        raise ValueError(
+            f"{quoted(value)} is not a name for a node; write letters, digits, dots and hyphens, such as "
+            f'"mx1.example.com", 100 at most, other than "{WRITERS}"'
         )
     return value
 

@@ -8,8 +8,9 @@ Stops. Pure: `settings`, `queue` (whose turn it is), `places` (how many at once)
 Acting: `world` (the time of mail, who listens, tasks), `pool` (connections that rest), `attempting` (one message along
 one Plan), `dispatcher` (over a connection that rests, else along the walk), `route_cache` (routes remembered), `feed`
 (from the spool and back), `settler` (has the spool commit), `probe` (is a host healthy again), `hosts` (what is
-known of them), `bounce` (who is told), `exits` (how a parcel leaves), `trimming` (a content with fewer signatures),
-`deliveries` (those under way), `pressure` (when those who send us mail must wait), `loop` (all of it).
+known of them), `talk` (with other relays), `neighbours` (what they know of hosts), `bounce` (who is told), `exits` (how
+a parcel leaves), `trimming` (a content with fewer signatures), `deliveries` (those under way), `pressure` (when those
+who send us mail must wait), `loop` (all of it).
 """
 
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         QueueLimits,
         ReusePolicy,
     )
+    from postroad.deliver.talk import Talk
     from postroad.deliver.world import World
 
 __getattr__, __dir__ = door(
@@ -42,5 +44,6 @@ __getattr__, __dir__ = door(
     settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",
     disposition="RecipientResult Disposition",
     route_cache="DeliveryRoute",
+    talk="Talk",
     world="World",
 )

@@ -48,6 +48,21 @@ class Hosts:
                 self.pool.drop(target.where)
         return met
 
+    def heard_failed(self, address: Address) -> bool:
+        """Another relay says that it failed there; whether it is unhealthy here because of that."""
+        is_news = self.health.heard_failed(address, self._now())
+        if is_news:
+            self._changed(address, is_healthy=False)
+        return is_news
+
+    def heard_recovered(self, address: Address) -> bool:
+        """Another relay says that it answers again; whether it is healthy here because of that."""
+        is_news = self.health.heard_recovered(address, self._now())
+        if is_news:
+            self._changed(address, is_healthy=True)
+        self.probes.look()
+        return is_news
+
     def unhealthy_of(self, course: AttemptOrder) -> tuple[Target, ...]:
         """Those of its hosts that are unhealthy now."""
         return course.arranged(self.health, self._now()).unhealthy

@@ -11,6 +11,7 @@ from postroad.deliver.deliveries import Deliveries
 from postroad.deliver.exits import Exits
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
+from postroad.deliver.neighbours import Neighbours
 from postroad.deliver.pool import Pool
 from postroad.deliver.queue import Item, Queue
 from postroad.deliver.route_cache import DeliveryRoute, FindWay, RouteCache, WayKey, key_of
@@ -35,6 +36,7 @@ class Loop:
         self._pool = Pool(settings.reuse, self._now)
         self.queue = Queue(settings.queue)
         self.hosts = Hosts(settings.health, self._pool, self._now, self._changed)
+        self._neighbours = Neighbours(spool, self.hosts, self._knows, world, self._now)
         self._feed = Feed(spool, self.queue, self._claimed, world, self._now)
         self._exits = Exits(settings.schedule, reporter, self._feed, self.hosts, self._tasks, world)
         self._deliveries = Deliveries(self._feed, self._ways, self.hosts, self._exits, self._tasks, self._pump)
@@ -43,6 +45,7 @@ class Loop:
         self._is_pumping = False
         self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
+        self._nodes = 1  # relays that share the spool
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
@@ -77,13 +80,22 @@ class Loop:
         return self._pool.resting
 
     def reload(self, settings: LoopSettings, find: FindWay, reporter: Reporter) -> None:
-        """Deliveries that begin from now on have other settings; windows and the health of hosts are kept."""
+        """Deliveries that begin from now on have other settings; the health of hosts is kept."""
         self.settings = settings
         self._ways.reload(find)
         self._exits.schedule, self._exits.reporter = settings.schedule, reporter
         self._pool.policy = settings.reuse
-        self.queue.limit(settings.queue)
+        self.queue.limit(settings.queue.shared_by(self._nodes))
         self._feed.poll_s, self._feed.schedule = settings.poll_s, settings.schedule
+        self._pump()
+
+    def share(self, nodes: int) -> None:
+        """So many relays deliver from the spool now: together they give a host no more than one alone would."""
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._neighbours.talk.share(nodes)
+            self.queue.limit(self.settings.queue.shared_by(nodes))
+            self._pump()
 
     def look(self) -> None:
         """There may be something new in the spool: look now, not at the next poll."""
@@ -107,6 +119,7 @@ class Loop:
         await self._tasks.cancel()
         if self._aging:
             self._aging.cancel()
+        self._neighbours.talk.close()
         self.hosts.probes.close()
         await self._pool.close()
         await self._give_back()
@@ -172,6 +185,9 @@ class Loop:
         if again is not None and self._aging is None and not self._is_draining and self.queue.is_held_up:
             self._aging = asyncio.get_running_loop().call_at(again, self._age)
 
+    def _knows(self, address: Address) -> bool:
+        return self.queue.knows(str(address), self._now())
+
     def _age(self) -> None:
         self._aging = None
         self._pump()
@@ -179,6 +195,7 @@ class Loop:
     def _changed(self, address: Address, *, is_healthy: bool) -> None:
         """A host became unhealthy, or is healthy again: then all mail that waits for it is due now."""
         self._world.tell("deliver.host.recovered" if is_healthy else "deliver.host.failed", address=str(address))
+        self._neighbours.talk.look()
         if is_healthy:
             self._tasks.spawn(self._feed.wake(lambda name: self._ways.may_lead(name, address)))
             return

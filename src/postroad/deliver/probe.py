@@ -70,6 +70,10 @@ class Probes:
         if unhealthy:
             self._arm()
 
+    def look(self) -> None:
+        """A penalty has ended before its time."""
+        self._arm()
+
     def close(self) -> None:
         """Probe no more."""
         if self._timer:

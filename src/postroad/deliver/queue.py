@@ -17,6 +17,7 @@ from postroad.pace import FairRound, Window, WindowPolicy
 from postroad.spool import Parcel
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
+FRESH_S = 30.0  # so lately a host that answered is known to answer
 IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 
@@ -147,9 +148,12 @@ class Queue:
         self._spread: dict[str, int] = {}  # over so many doors goes the mail of a destination
 
     def limit(self, limits: QueueLimits) -> None:
-        """Other limits from now on; doors that are there keep their windows."""
+        """Other limits from now on, for the windows that are there as well: what is under way goes on."""
         self.limits = limits
         self.places.concurrency = limits.concurrency
+        for door in self._doors.values():
+            door.window.limit(limits.window)
+            self._place(door)
 
     @property
     def room(self) -> int:
@@ -284,6 +288,11 @@ class Queue:
             self._place(door)
         self.waiting = 0
         return items
+
+    def knows(self, where: str, now: float) -> bool:
+        """Whether a delivery to this address is under way, or a host there answered one a moment ago."""
+        door = self._doors.get(where)
+        return door is not None and (door.window.in_flight > 0 or (door.proved and now < door.left_at + FRESH_S))
 
     @property
     def is_held_up(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Self
 
 from postroad.dialogue import ClientSettings
 from postroad.pace import HealthPolicy, RetrySchedule, WindowPolicy
@@ -55,6 +56,10 @@ class QueueLimits:
     waiting: int = 1000
     # The health of addresses says when a host is dead, so no window does
     window: WindowPolicy = field(default_factory=lambda: WindowPolicy(dead_after=float("inf")))
+
+    def shared_by(self, nodes: int) -> Self:
+        """Those of one of so many relays. What a host is given is divided; what this machine can do is its own."""
+        return replace(self, window=self.window.shared_by(nodes))
 
 
 @dataclass(frozen=True, slots=True)

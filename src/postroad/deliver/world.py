@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from postroad.spool import SpoolError
+from postroad.spool import NODE, SpoolError
 from postroad.words.trace import Event, Listener, nobody
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The environment of the delivery loop: the time of mail (epoch seconds), dice for jitter, and listeners."""
+    """The environment of the delivery loop: the time of mail (epoch seconds), dice for jitter, and listeners.
+
+    `node` is our name among the relays that share the spool.
+    """
 
     wall: Callable[[], float]
     rng: Random
     listener: Listener = nobody
+    node: str = NODE
 
     def tell(self, name: str, **fields: object) -> None:
         """Tell who listens."""

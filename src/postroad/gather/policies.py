@@ -55,7 +55,7 @@ class StsPolicies:
     """The policies of all domains: `known` finds one, `run` refreshes them, `close` ends it.
 
     What was fetched is kept in a store and holds for its max_age, whatever DNS and HTTPS say meanwhile. A store in
-    trouble keeps nothing, and mail goes on.
+    trouble keeps nothing, and mail goes on. Where others `share` the store, what they have fetched holds here as well.
     """
 
     def __init__(self, resolver: Resolver, world: StsWorld, settings: StsSettings | None = None) -> None:
@@ -72,6 +72,10 @@ class StsPolicies:
     def reload(self, resolver: Resolver, fetch_by: Fetch, settings: StsSettings) -> None:
         """Go on with other settings."""
         self._resolver, self._fetch_by, self._settings = resolver, fetch_by, settings
+
+    def share(self, *, is_alone: bool) -> None:
+        """Whether nobody else learns policies into the same store."""
+        self._shelf.is_shared = not is_alone
 
     async def known(self, destination: Destination, budget_s: float | None = None) -> StsKnown:
         """The policy that mail to a destination is under now; its name is the policy domain (RFC 8461 section 3.4).
@@ -99,7 +103,7 @@ class StsPolicies:
         """Fetch anew what is due for it, forget what is over, and keep what could not be kept before."""
         await self._load()
         now = self._now()
-        self._shelf.forget(self._cache.forget_over(now))
+        self._shelf.forget(self._cache.forget_over(now), now)
         self._shelf.catch_up()
         due = (each for each in self._cache.due(now) if each[0] not in self._asking)
         await asyncio.gather(*(self._refresh_all(due) for _ in range(REFRESHES)))
@@ -131,6 +135,8 @@ class StsPolicies:
     async def _find(self, domain: str) -> StsKnown:
         await self._load()
         record = await gather_sts_record(domain, self._resolver)
+        if not self._cache.is_sure(domain, record.id if isinstance(record, StsRecord) else None, self._now()):
+            await self._hear_others(domain)
         now = self._now()
         if used := self._cache.use(domain, now):
             self._shelf.learn({domain: used}, now)
@@ -162,7 +168,18 @@ class StsPolicies:
         """Fetch a policy anew, whatever DNS says: who can forge its answers must not make us forget the policy."""
         record = await gather_sts_record(domain, self._resolver)
         id_ = record.id if isinstance(record, StsRecord) and record.is_usable else kept.id
+        if (newer := await self._hear_others(domain)) and newer.id == id_:
+            return _of(newer, self._now())
         return await self._fetch(domain, id_, kept)
+
+    async def _hear_others(self, domain: str) -> StsKept | None:
+        """Take the policy that another relay has fetched since ours was, if there is one."""
+        theirs = await self._shelf.look(domain)
+        now = self._now()
+        if theirs is None or not self._cache.is_news(domain, theirs, now):
+            return None
+        self._cache.keep(domain, theirs, now)
+        return theirs
 
     async def _fetch(self, domain: str, id_: str, refreshed: StsKept | None = None) -> StsKnown:
         async with self._room:
@@ -172,7 +189,7 @@ class StsPolicies:
         if told.policy is None:
             return self._failed(domain, id_, told, before)
         kept = StsKept(id_, told.policy, now, refreshed.used_at if refreshed else now)
-        self._shelf.forget(self._cache.keep(domain, kept, now))
+        self._shelf.forget(self._cache.keep(domain, kept, now), now)
         self._shelf.learn({domain: kept}, now)
         if before is None or (before.id, before.policy) != (kept.id, kept.policy):
             it = kept.policy
@@ -229,6 +246,7 @@ class _Shelf:
     def __init__(self, store: Learned, tell: Listener) -> None:
         self._store = store
         self._tell = tell
+        self.is_shared = False
         self._loading: asyncio.Task[Mapping[str, StsKept]] | None = None
         self._is_loaded = False
         self._is_in_trouble = False
@@ -253,12 +271,26 @@ class _Shelf:
         if self._unwritten:
             self._spawn(self._write())
 
-    def forget(self, domains: Collection[str]) -> None:
-        """Keep these no more. What is not forgotten now is at the next start."""
+    async def look(self, domain: str) -> StsKept | None:
+        """What the store has of a domain now, where others write to it as well."""
+        if not self.is_shared:
+            return None
+        try:
+            found = await self._store.recall(KIND, domain)
+        except SpoolError as trouble:
+            self._hear(trouble)
+            return None
+        return next((read_kept(lesson.text) for lesson in found if lesson.key == domain), None)
+
+    def forget(self, domains: Collection[str], now: float) -> None:
+        """Keep these no more, but for what another relay has there that holds.
+
+        What is not forgotten now is at the next start.
+        """
         for domain in domains:
             self._unwritten.pop(domain, None)
         if domains:
-            self._spawn(self._forget(domains))
+            self._spawn(self._forget(domains, now))
 
     async def close(self) -> None:
         """Let what is being written be written."""
@@ -274,7 +306,7 @@ class _Shelf:
         finally:
             self._loading = None
         self._is_loaded = True
-        self.forget([domain for domain, kept in found.items() if kept is None])
+        self.forget([domain for domain, kept in found.items() if kept is None], 0.0)
         return {domain: kept for domain, kept in found.items() if kept}
 
     async def _write(self) -> None:
@@ -290,10 +322,12 @@ class _Shelf:
             if self._unwritten.get(domain) is lesson:
                 del self._unwritten[domain]
 
-    async def _forget(self, domains: Collection[str]) -> None:
+    async def _forget(self, domains: Collection[str], now: float) -> None:
         async with self._in_order:
+            theirs = {domain: await self.look(domain) for domain in domains} if self.is_shared else {}
+            over = [domain for domain in domains if not ((kept := theirs.get(domain)) and kept.holds(now))]
             with contextlib.suppress(SpoolError):
-                await self._store.forget(KIND, domains)
+                await self._store.forget(KIND, over)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

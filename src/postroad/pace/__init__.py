@@ -14,12 +14,12 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.pace.concurrency import FairRound, Window, WindowPolicy
-    from postroad.pace.health import Health, HealthPolicy
+    from postroad.pace.health import Health, HealthNews, HealthPolicy, Hearsay
     from postroad.pace.schedule import DAY_S, MINUTE_S, RetrySchedule, is_expired, is_warning_due, next_at
 
 __getattr__, __dir__ = door(
     __name__,
     concurrency="FairRound Window WindowPolicy",
-    health="Health HealthPolicy",
+    health="Health HealthPolicy HealthNews Hearsay",
     schedule="DAY_S MINUTE_S RetrySchedule is_expired is_warning_due next_at",
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, Self, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
@@ -29,6 +29,10 @@ class WindowPolicy:
     def __post_init__(self) -> None:
         if not 1 <= self.initial <= self.most or self.dead_after <= 0:
             raise ValueError("1, the initial size and the most stand in this order; dead_after is above 0")
+
+    def shared_by(self, nodes: int) -> Self:
+        """The part of one of so many relays: together they open no further than one alone, or one each."""
+        return replace(self, initial=max(1, self.initial // nodes), most=max(1, self.most // nodes))
 
 
 class Window:
@@ -71,6 +75,11 @@ class Window:
     def abandoned(self) -> None:
         """A delivery ended and says nothing about the exchangers: it was cancelled, or never began to connect."""
         self.in_flight -= 1
+
+    def limit(self, policy: WindowPolicy) -> None:
+        """Another policy from now on: a window that is too wide for it closes, one that may open further will."""
+        self.policy = policy
+        self._grow(0)
 
     def reopen(self) -> None:
         """Try a dead set again, from the initial size."""

@@ -60,6 +60,41 @@ class Rate:
             del self._buckets[party]
 
 
+class Failures(Rate):
+    """Wrong passwords: a Rate that counts, while other relays share the spool, what they have to be told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._untold: Counter[str] | None = None
+
+    def share(self, *, is_alone: bool) -> None:
+        """Whether there is anybody to be told."""
+        if is_alone:
+            self._untold = None
+        elif self._untold is None:
+            self._untold = Counter()
+
+    def failed(self, party: str) -> None:
+        """What was spent was due."""
+        if self._untold is not None:
+            self._untold[party] += 1
+
+    def cut(self) -> Counter[str]:
+        """What has failed here since this was asked last."""
+        told = self._untold or Counter()
+        if told:
+            self._untold = Counter()
+        return told
+
+    def charge(self, party: str, count: int, most: int, now: float) -> None:
+        """So many failed at other relays. What is spent there beyond what is left here is paid for afterwards."""
+        self._buckets[party] = (max(self.left(party, most, now) - count, -most), now)
+
+    def sweep(self, now: float) -> None:
+        """See Rate: a bucket that owes a minute's worth is full after another."""
+        super().sweep(now - MINUTE_S)
+
+
 class Ledger:
     """The memory used by unfinished messages of all sessions together."""
 

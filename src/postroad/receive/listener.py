@@ -12,7 +12,7 @@ from dataclasses import replace
 from postroad.net import Endpoint, Listener, Stream, accept, bind
 from postroad.receive.judge import LEAVING
 from postroad.receive.keeper import Keeper
-from postroad.receive.limits import ConnectionCount, Ledger
+from postroad.receive.limits import ConnectionCount, Failures, Ledger
 from postroad.receive.policy import Peer, newcomer
 from postroad.receive.session import ServerSession
 from postroad.receive.settings import ListenSettings, ReceiveSettings, Tls
@@ -60,6 +60,11 @@ class Receiver:
     def settings(self, settings: ReceiveSettings) -> None:
         self._shared = replace(self._shared, settings=settings)
         self._shared.ledger.most = settings.limits.octets
+
+    @property
+    def auth_failures(self) -> Failures:
+        """Wrong passwords by client."""
+        return self._shared.auth_failures
 
     @property
     def connections(self) -> int:

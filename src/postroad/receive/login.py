@@ -38,7 +38,7 @@ class Login:
         if is_right is None:
             return LATER
         if not is_right:
-            return await self._refuse(given.username)
+            return await self._refuse(given.username, client.party)
         self._judge.know(replace(client, user=given.username))
         return WELCOME
 
@@ -69,8 +69,9 @@ class Login:
     def _pay(self, party: str) -> bool:
         return self._shared.auth_failures.spend(party, self._most, self._now())
 
-    async def _refuse(self, user: str) -> Reply:
+    async def _refuse(self, user: str, party: str) -> Reply:
         settings = self._shared.settings
+        self._shared.auth_failures.failed(party)
         self._wrong += 1
         self._shared.tell("receive.auth.failed", peer=self._peer, user=user)
         await asyncio.sleep(settings.auth_delay_s)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from postroad.receive.keeper import Keeper
-from postroad.receive.limits import Ledger, Rate
+from postroad.receive.limits import Failures, Ledger, Rate
 from postroad.receive.policy import Peer, may_authenticate
 from postroad.receive.settings import ReceiveLimits, ReceiveSettings, Tls
 from postroad.receive.signatures import Signatures
@@ -34,7 +34,7 @@ class Shared:
     verifications: Turns = field(default_factory=lambda: Turns(VERIFICATIONS, WAITING_EACH))
     signatures: Signatures = field(default_factory=Signatures)
     messages: Rate = field(default_factory=Rate)
-    auth_failures: Rate = field(default_factory=Rate)
+    auth_failures: Failures = field(default_factory=Failures)
 
     def tell(self, name: str, **fields: object) -> None:
         """Tell a step to the listener."""

@@ -5,11 +5,11 @@ Rule 2: a stop is orderly: no new mail, then no new deliveries, then what is unf
 
 Stops: `settings` (from the file to the rooms' own), `check` (whether what a file names is there and can be used),
 `finder` (the way to a destination), `preview` (the same for who only asks), `tls_reports` (what receivers hear of TLS),
-`intake` (into the spool), `delivery` (the loop, or what stands for it), `process` (the relay), `reload` (what a change
-of the settings changes), `service` (signals, systemd), `notices` (what the settings come to meanwhile), `split`
-(delivery by another process), `child` (its life), `deliverer` (that process itself), `event_bus` (who hears of it),
-`journal` (the log), `counts` (what is counted), `tally` (how much), `metrics` (numbers over HTTP), `pages` (HTTP),
-`story` (of one message, for people).
+`intake` (into the spool), `delivery` (the loop, or what stands for it), `process` (the relay), `guesses` (wrong
+passwords at all relays), `reload` (what a change of the settings changes), `service` (signals, systemd), `notices`
+(what the settings come to meanwhile), `split` (delivery by another process), `child` (its life), `deliverer` (that
+process itself), `event_bus` (who hears of it), `journal` (the log), `counts` (what is counted), `tally` (how much),
+`metrics` (numbers over HTTP), `pages` (HTTP), `story` (of one message, for people).
 """
 
 from typing import TYPE_CHECKING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from postroad.config import Config
@@ -14,12 +15,18 @@ from postroad.relay.settings import faults_of
 def problems(config: Config) -> Iterator[str]:
     """What would keep a relay with these settings from working: one sentence each, with how to fix it."""
     yield from faults_of(config)
-    yield from _of_folder(config.spool.path)
+    yield from _of_folder(config.spool.path) if config.spool.url is None else _of_database()
     for number, port in enumerate(config.listen, 1):
         try:
             bind(port.address, 0).close()
         except NetError as problem:
             yield f"listen[{number}].address: {problem.why}; use an address of this machine"
+
+
+def _of_database() -> Iterator[str]:
+    """Whether it is there is found out at the start: to look now would need its password."""
+    if find_spec("asyncpg") is None:
+        yield "spool.url: asyncpg is not installed; run pip install 'postroad[postgres]'"
 
 
 def _of_folder(path: Path) -> Iterator[str]:

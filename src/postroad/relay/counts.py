@@ -140,6 +140,16 @@ COUNTED = (
         _contacts,
     ),
     EventCounter(
+        "postroad_hearsay_failures_total",
+        "Addresses not tried for now because another relay on the same spool found that they fail.",
+        ("deliver.hearsay.failed",),
+    ),
+    EventCounter(
+        "postroad_hearsay_recoveries_total",
+        "Those that are tried again because they answer that relay again.",
+        ("deliver.hearsay.recovered",),
+    ),
+    EventCounter(
         "postroad_tls_missed_total",
         "Contacts whose TLS was not what is demanded, by failure (RFC 8460 section 4.3) and by whose demand it was: "
         "`dane`, `mta-sts`, `route` or `message`. `enforced`: no mail went there; `testing`: it did, and is reported.",

@@ -77,6 +77,7 @@ class Deliverer:
             "configure": self._configure,
             "take": self._take,
             "look": self._look,
+            "share": self._share,
             "count": self._count,
             "drain": self._drain,
         }
@@ -127,6 +128,9 @@ class Deliverer:
 
     def _look(self) -> None:
         self._delivery.look()
+
+    def _share(self, nodes: int) -> None:
+        self._delivery.share(nodes)
 
     def _configure(self, pickled: bytes) -> None:
         config: Config = pickle.loads(pickled)  # noqa: S301  # as above

@@ -74,6 +74,10 @@ class Delivering(Protocol):
         """Deliver until drained."""
         ...
 
+    def share(self, nodes: int) -> None:
+        """So many relays deliver from the spool now, this one included."""
+        ...
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """Deliveries that begin from now on have other settings."""
         ...
@@ -96,7 +100,7 @@ class LocalDelivery:
         self._spool = spool
         self._ids = ids
         self._listener = listener
-        world = World(time.time, Random(ids.seed()), self._hear)
+        world = World(time.time, Random(ids.seed()), self._hear, settings.node)
         self.policies = build_policies(resolver, _fetch_by(settings), spool, settings.sts, listener)
         self._sessions: SessionWatch | None = None
         finder = self._finder(settings, resolver)
@@ -126,8 +130,13 @@ class LocalDelivery:
             for task in working:
                 task.cancel()
 
+    def share(self, nodes: int) -> None:
+        """See Delivering."""
+        self.loop.share(nodes)
+        self.policies.share(is_alone=nodes == 1)
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
-        """See Delivering. Windows, policies and the health of hosts are kept."""
+        """See Delivering. Policies and the health of hosts are kept."""
         self.policies.reload(resolver, _fetch_by(settings), settings.sts)
         self.loop.reload(settings.loop, self._finder(settings, resolver), self._bounces(settings))
 

@@ -82,6 +82,7 @@ READ = (
         "Addresses that failed and are not tried for now.",
         lambda it: it.relay.delivery.numbers.unhealthy,
     ),
+    Read("postroad_nodes", "Relays that work from this spool, this one included.", lambda it: it.relay.nodes),
     Read(
         "postroad_spool_commits_total",
         "Transactions committed.",

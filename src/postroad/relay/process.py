@@ -13,6 +13,7 @@ from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
 from postroad.relay.delivery import Delivering, LocalDelivery
+from postroad.relay.guesses import SharedGuesses
 from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tls_reports import build_reporter
@@ -45,10 +46,13 @@ class Relay:
         ids = MessageIds()
         self.delivery = elsewhere or LocalDelivery(settings, spool, resolver, ids, listener)
         self.receiver = Receiver(settings.receive, Intake(spool, self.delivery, ids), listener=listener)
+        now = asyncio.get_running_loop().time
+        self._guesses = SharedGuesses(spool, self.receiver, settings.node, now, time.time)
         self.reporter = build_reporter(settings, spool, resolver, ids, self.delivery.look, listener)
         self._ports: dict[tuple[Address, int], Endpoint] = {}
         self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []
+        self.nodes = 1  # relays that work from the spool, this one included
 
     async def open(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Open the ports and begin to deliver. Sockets already bound are taken for the first ports, in their order.
@@ -103,6 +107,7 @@ class Relay:
         await self.receiver.drain(self.settings.drain_s / 2)
         given_up = await self.delivery.drain(ends_at - time.monotonic())
         self._listener(Event("relay.drained", {"given_up": given_up}))
+        self._guesses.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -126,7 +131,18 @@ class Relay:
             try:
                 if await self.spool.renew(time.time()):
                     self.delivery.look()
+                await self._count_nodes()
                 await self.spool.sweep(time.time())
             except SpoolError as trouble:
                 self._listener(Event("relay.spool.failed", {"why": trouble.why}))
             await asyncio.sleep(min(LEASE_S / 3, SWEEP_S))
+
+    async def _count_nodes(self) -> None:
+        """Share with as many relays as live; a name that is gone or new is worth a line in the log."""
+        names = [node.name for node in await self.spool.nodes(time.time())]
+        count = max(1, len(names))
+        if count != self.nodes:
+            self.nodes = count
+            self._listener(Event("relay.nodes.changed", {"nodes": names}))
+            self.delivery.share(count)
+            self._guesses.share(count)

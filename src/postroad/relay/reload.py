@@ -30,7 +30,17 @@ AT_RELOAD = frozenset({
     "tls_report.enabled", "tls_report.sender", "tls_report.contact", "tls_report.organization",
     "log.format", "log.level", "log.level_prefix",
 })  # fmt: skip
-AT_RESTART = frozenset({"spool.path", "spool.history", "spool.reserve", "metrics.listen"})
+AT_RESTART = frozenset(
+    {
+        "spool.path",
+        "spool.url",
+        "spool.node",
+        "spool.asynchronous",
+        "spool.history",
+        "spool.reserve",
+        "metrics.listen",
+    }
+)
 NOT_OF_A_RELAY = frozenset({"check.fail_on", "check.ignore", "check.controls", "check.accept"})
 
 

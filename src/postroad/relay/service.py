@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from postroad.build import open_spool
+from postroad.config import node_of
 from postroad.net import Endpoint, NetError
 from postroad.relay.event_bus import EventBus, Subscription
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
@@ -32,9 +33,9 @@ from postroad.words.trace import Event
 if TYPE_CHECKING:
     from postroad.config import Config
     from postroad.relay.metrics import Metrics
+    from postroad.spool.postgres import PostgresSpool
     from postroad.spool.sqlite import SqliteSpool
 
-NODE = "relay"  # its name in the spool
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
 
 
@@ -210,10 +211,13 @@ async def _is_done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) 
     return is_done
 
 
-async def _open_spool(config: Config) -> SqliteSpool:
+async def _open_spool(config: Config) -> SqliteSpool | PostgresSpool:
+    kept = config.spool
     try:
-        kept = config.spool
-        return await open_spool(kept.path, node=NODE, history_s=kept.history, reserve=kept.reserve)
+        node, reserve = node_of(config), kept.reserve
+        return await open_spool(
+            kept.place, node=node, history_s=kept.history, reserve=reserve, asynchronous=kept.asynchronous
+        )
     except SpoolError as trouble:
         raise InputError(trouble.why) from None
 

@@ -20,7 +20,7 @@ from postroad.build import (
     system_trust,
     trust_of,
 )
-from postroad.config import aliases_of, hostname_of
+from postroad.config import aliases_of, hostname_of, node_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -48,6 +48,7 @@ from postroad.routing import (
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
+from postroad.spool import NODE
 from postroad.tls import AUTO, Override, StsSettings, TlsMode
 from postroad.words.inputs import InputError, about
 from postroad.words.mail import Mailbox
@@ -90,6 +91,7 @@ class RelaySettings:
     tls: Override = AUTO
     sts: StsSettings = field(default_factory=StsSettings)
     submitter: Submitter | None = None  # of TLS reports; None: none are sent
+    node: str = NODE  # its name among the relays that share the spool
 
     @property
     def aliases(self) -> Aliases:
@@ -132,6 +134,7 @@ def relay_settings(config: Config) -> RelaySettings:
         Override(TlsMode(config.deliver.tls)),
         StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait),
         submitter_of(config) if config.tls_report.enabled else None,
+        node_of(config),
     )
 
 

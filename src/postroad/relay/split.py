@@ -73,6 +73,7 @@ class Split:
         self._child: Child | None = None
         self._ending = asyncio.Event()
         self._is_told_to_look = False
+        self._nodes = 1
 
     @property
     def numbers(self) -> Numbers:
@@ -139,6 +140,13 @@ class Split:
                 self._tell(Event("relay.worker.failed", {"pid": pid, "why": why, "again_s": AGAIN_S}))
                 await asyncio.sleep(AGAIN_S)
 
+    def share(self, nodes: int) -> None:
+        """See Delivering. Whoever is started later is told then."""
+        if nodes != self._nodes:
+            self._nodes = nodes
+            if self._child and self._child.ready.is_set():
+                self._child.link.tell("share", nodes)
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:  # noqa: ARG002  # it has one of its own
         """See Delivering: here only the limits; the rest is for `configure`."""
         self._limits = settings.loop.queue
@@ -181,6 +189,8 @@ class Split:
         self._why_down, self._heard_at = "", self._now()
         if child.config is not self._config:  # they have changed meanwhile
             self.configure(self._config)
+        if self._nodes > 1:
+            child.link.tell("share", self._nodes)
         self._handover.begin(child.link)
 
     def _hear_report(self, child: Child, at: float, used: float, numbers: Sequence[int]) -> None:

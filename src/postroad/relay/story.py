@@ -36,6 +36,7 @@ class Chapter:
     plan: Plan
     unhealthy: tuple[str, ...]
     by: str = ""  # the name of the route of the settings, if it has one
+    node: str = ""  # the relay that made it
 
     @property
     def holds(self) -> bool:
@@ -68,4 +69,4 @@ def chapter(record: Record) -> Chapter:
         plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], dice)
     recipients = tuple(shape.get("recipients", ()))
     unhealthy, by = tuple(shape.get("unhealthy", ())), shape.get("by", "")
-    return Chapter(record.at, recipients, attempt, route, procedure, plan, unhealthy, by)
+    return Chapter(record.at, recipients, attempt, route, procedure, plan, unhealthy, by, record.node)

@@ -4,20 +4,24 @@ Rule 1: what is accepted is durable before anyone is told so; docs/design/spool.
 Rule 2: a spool reads no clock and draws no lots: times, ids and seeds are given.
 Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of that call was done then.
 
-Stops: `base` (the protocols and their nouns), `ids` (ids and seeds), `memory` (for tests and trials), `sqlite` (for
-mail), `remote` (what another process delivers from), `wire` (how the two speak).
+Stops: `base` (the protocols and their nouns), `ids` (ids and seeds), `opening` (by folder or URL), `memory` (for tests
+and trials), `sqlite` (for mail), `postgres` (for mail of several machines), `remote` (what another process delivers
+from), `wire` (how the two speak); for both databases `calls` (arguments of calls), `group` (calls for one commit),
+`rows` (mail as columns), `fresh` (bodies remembered).
 """
 
 from typing import TYPE_CHECKING
 
 from postroad.spool.base import (
     LEASE_S,
+    NODE,
     PIECE,
     Body,
     Claims,
     Learned,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Record,
     Reroute,
@@ -34,15 +38,17 @@ from postroad.spool.base import (
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.spool.ids import MessageIds, sendmail_origin
+    from postroad.spool.ids import MessageIds, id_of, sendmail_origin
     from postroad.spool.memory import MemoryLearned, MemorySpool
+    from postroad.spool.opening import open_place
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.wire import Link, Row, Words
 
 __getattr__, __dir__ = door(
     __name__,
-    ids="MessageIds sendmail_origin",
+    ids="MessageIds id_of sendmail_origin",
     memory="MemoryLearned MemorySpool",
+    opening="open_place",
     remote="Handover RemoteSpool",
     wire="Link Row Words",
 )

@@ -10,6 +10,9 @@ from typing import Protocol
 from postroad.words.light import light
 from postroad.words.mail import Envelope, Recipient, domain_of
 
+NODE = "relay"
+"""The name of a node that has its spool to itself."""
+
 LEASE_S = 60.0
 """A node that has not renewed for this long is taken for dead, and its claims are released."""
 
@@ -156,11 +159,24 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The stored text of one attempt: its destination, when it was settled, and the JSON."""
+    """The stored text of one attempt: its destination, when it was settled, the JSON, and which node made it.
+
+    `node` is "" in what an older version wrote.
+    """
 
     destination: str
     at: float
     text: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A relay that works from a spool: its name, when it last renewed its lease, and how many parcels it has."""
+
+    name: str
+    renewed_at: float
+    claimed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +345,10 @@ class Spool(Claims, Protocol):
 
     async def renew(self, now: float) -> int:
         """Renew this node's lease, and release what dead nodes had claimed; how many parcels that freed."""
+        ...
+
+    async def nodes(self, now: float) -> tuple[Node, ...]:
+        """Who has renewed its lease within LEASE_S, this node included once it has: in order of name."""
         ...
 
     async def sweep(self, now: float) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from postroad.spool.base import (
+    LEASE_S,
     PARCELS,
     PIECE,
     Body,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Record,
     Selection,
@@ -205,6 +207,7 @@ class MemorySpool(MemoryLearned):
         self._kept: dict[str, _Kept] = {}
         self._lanes = _Lanes()
         self._next = PARCELS
+        self._renewed_at = _NEVER
         self._is_closed = False
 
     async def write(self, id_: str, piece: bytes) -> None:
@@ -234,7 +237,7 @@ class MemorySpool(MemoryLearned):
         """See Spool."""
         self._check()
         for mail, octets in (report for one in settlements for report in one.reports):
-            self._examine(mail, octets)
+            _examine(self._kept, mail, octets)
         for one in settlements:
             if (slot := self._lanes.slots.get(one.parcel.number)) and slot.state is State.CLAIMED:
                 self._settle(slot, one, now)
@@ -277,10 +280,17 @@ class MemorySpool(MemoryLearned):
         start, end = ordinal * PIECE, (ordinal + 1) * PIECE
         return kept.octets[start:end], end < len(kept.octets)
 
-    async def renew(self, now: float) -> int:  # noqa: ARG002  # no other node can be here
+    async def renew(self, now: float) -> int:
+        """See Spool. No other node can be here."""
+        self._check()
+        self._renewed_at = now
+        return 0
+
+    async def nodes(self, now: float) -> tuple[Node, ...]:
         """See Spool."""
         self._check()
-        return 0
+        claimed = sum(slot.state is State.CLAIMED for slot in self._lanes.slots.values())
+        return (Node(self._node, self._renewed_at, claimed),) if self._renewed_at >= now - LEASE_S else ()
 
     async def sweep(self, now: float) -> None:
         """See Spool."""
@@ -353,7 +363,7 @@ class MemorySpool(MemoryLearned):
 
     def _add(self, mail: StoredMail, rest: bytes, state: State, front: bytes = b"") -> tuple[Parcel, ...]:
         octets = front + self._arrivals.get(mail.id, _Arrival()).octets + rest
-        self._examine(mail, octets)
+        _examine(self._kept, mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
         parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
@@ -362,19 +372,11 @@ class MemorySpool(MemoryLearned):
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))
         return parcels
 
-    def _examine(self, mail: StoredMail, octets: bytes) -> None:
-        if not mail.envelope.recipients:
-            raise ValueError("a message needs at least one recipient")
-        if mail.id in self._kept:
-            raise ValueError("there is already a message with this id")
-        if len(octets) != mail.size:
-            raise ValueError(f"the body of {mail.id} has {len(octets)} octets, not {mail.size}")
-
     def _settle(self, slot: _Slot, one: Settlement, now: float) -> None:
         kept = self._kept[slot.parcel.mail.id]
         kept.open += self._lanes.reroute(replace(one, parcel=slot.parcel), len(kept.records), now)
         if one.record:
-            kept.records.append(Record(slot.parcel.destination, now, one.record))
+            kept.records.append(Record(slot.parcel.destination, now, one.record, self._node))
         if one.left:
             slot.wait(one)
         else:
@@ -390,6 +392,15 @@ class MemorySpool(MemoryLearned):
             kept.octets, kept.finished_at = b"", now
             if self._history_s <= 0:
                 del self._kept[kept.mail.id]
+
+
+def _examine(kept: Collection[str], mail: StoredMail, octets: bytes) -> None:
+    if not mail.envelope.recipients:
+        raise ValueError("a message needs at least one recipient")
+    if mail.id in kept:
+        raise ValueError("there is already a message with this id")
+    if len(octets) != mail.size:
+        raise ValueError(f"the body of {mail.id} has {len(octets)} octets, not {mail.size}")
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:

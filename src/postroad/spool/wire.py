@@ -233,7 +233,7 @@ def pack_story(story: Story | None) -> Row | None:
     if story is None:
         return None
     listed = tuple([(pack_parcel(one.parcel), one.state.value, one.node, one.said) for one in story.parcels])
-    records = tuple([(one.destination, one.at, one.text) for one in story.records])
+    records = tuple([(one.destination, one.at, one.text, one.node) for one in story.records])
     return pack_mail(story.mail), listed, records, story.finished_at
 
 

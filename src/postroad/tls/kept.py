@@ -138,6 +138,16 @@ class StsCache:
         kept = self._kept[domain] = replace(kept, used_at=now)
         return kept
 
+    def is_sure(self, domain: str, id_: str | None, now: float) -> bool:
+        """Whether the policy here is that of an id, and nobody has to hear that it is used."""
+        kept = self.find(domain, now)
+        return kept is not None and kept.id == id_ and kept.used_at > now - DAY_S
+
+    def is_news(self, domain: str, theirs: StsKept, now: float) -> bool:
+        """Whether a policy that another relay has fetched holds, and is newer than ours."""
+        ours = self.find(domain, now)
+        return theirs.holds(now) and (ours is None or ours.fetched_at < theirs.fetched_at)
+
     def keep(self, domain: str, kept: StsKept, now: float) -> list[str]:
         """Keep what was just fetched; the domains that had to make room for it."""
         self._put(domain, kept)

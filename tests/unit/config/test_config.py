@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from postroad.config import USUAL_FILE, Config, RetryTable, dump, find, load, read
+from postroad.config import USUAL_FILE, Config, RetryTable, dump, find, load, read, toml
 from postroad.config.problems import section_in
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
@@ -228,6 +228,9 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
         ("[[route]]\nname = 'the best one'\nmx_of = 'd'",
          'route[1].name: "the best one" is not a name for a route; write letters, digits and hyphens, such as "ses", '
          "40 at most"),
+        *((f"spool.node = '{name}'",
+           f'spool.node: "{name}" is not a name for a node; write letters, digits, dots and hyphens, such as '
+           '"mx1.example.com", 100 at most, other than "writers"') for name in ("", "a b", "../x", "writers")),
         (REJECTS.format("'5.7.1'", "sse") + "[[route]]\nname = 'ses'\nmx_of = 'c'",
          'route[1].on_reject.route: no route has the name "sse"; did you mean ses?'),
         (REJECTS.format("'5.7.1'", "ses"),
@@ -362,3 +365,32 @@ def test_mail_waits_a_minute_at_most_for_a_policy(wait, is_right):
         return
     with pytest.raises(InputError, match=r"deliver: mta_sts_wait is longer than a minute.*; write less"):
         read(text, FILE)
+
+
+URL = "postgresql://ann:hunter2@db.example/mail"
+
+
+@pytest.mark.parametrize("text", [f'spool = "{URL}"', f'[spool]\nurl = "{URL}"\nnode = "mx1"\nasynchronous = true'])
+def test_a_spool_may_be_a_database(text):
+    """By its URL, in short or in a table; what is shown of it is without its password."""
+    config = read(text, FILE)
+    assert (URL, False) == (config.spool.place, "hunter2" in toml(config))
+    assert "postgresql://ann@db.example/mail" == read(toml(config), FILE).spool.url
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f'[spool]\nurl = "{URL}"\npath = "x"', "spool: mail is kept in a folder or in a database; remove path or url"),
+        (f'[spool]\nurl = "{URL}"\nreserve = 1', "spool: reserve is for a folder; remove it, or url"),
+        ("[spool]\nasynchronous = true", "spool: asynchronous is for a database; add url, or remove it"),
+        ('spool = "mysql://ann:hunter2@db.example/mail"', "spool.url: this is not the URL of a database"),
+        ('spool = "/var/spool/x"', 'write one, such as "postgresql://postroad@db.example/mail"'),
+        ("spool = 5", "spool"),
+    ],
+)
+def test_a_spool_is_in_one_place(text, sentence):
+    """What contradicts itself is said, and no password with it."""
+    with pytest.raises(InputError) as problem:
+        read(text, FILE)
+    assert (True, False) == (sentence in str(problem.value), "hunter2" in str(problem.value))

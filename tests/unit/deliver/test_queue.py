@@ -5,6 +5,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.delivering import NOON, POLICY, recipients
 
 from postroad.deliver import DeliverSettings, DeliveryRoute, QueueLimits
@@ -308,3 +310,69 @@ def test_who_has_just_come_overtakes_nobody():
     it.admit(late)
     assert not it.begin(late, course(HERE), 1.0)
     assert ["a"] == turns(it, 1, 1.0)
+
+
+def filled(nodes, limits):
+    """As many queues, each with mail for one address that has shown it answers, and all begun that may be."""
+    queues = [Queue(limits) for _ in range(nodes)]
+    for each in queues:
+        put(each, "a.example", 40)
+        begin_all(each)
+    return queues
+
+
+def begin_all(it):
+    """Begin what may begin; all that is under way."""
+    while it.next(NOON):
+        pass
+    return sum(door.window.in_flight for door in it._doors.values())
+
+
+@given(
+    most=st.integers(1, 30),
+    initial=st.integers(1, 30),
+    nodes=st.integers(1, 40),
+    before=st.integers(1, 40),
+    ends=st.lists(st.booleans(), max_size=60),
+)
+def test_all_relays_together_give_an_address_what_one_alone_would(most, initial, nodes, before, ends):
+    """However many they were before and however wide their windows had opened; one each is the least there is."""
+    limits = QueueLimits(window=WindowPolicy(min(initial, most), most, FOREVER), concurrency=1000)
+    queues = filled(nodes, limits.shared_by(before))
+    for each in queues:
+        each.limit(limits.shared_by(nodes))
+    for number, met in enumerate(ends):
+        it = queues[number % nodes]
+        window = it._doors[HERE].window
+        if window.in_flight:
+            window.succeeded() if met else window.failed()
+    under_way = 0
+    for each in queues:
+        window = each._doors[HERE].window
+        window.in_flight = 0
+        each._doors[HERE].proved = True
+        each._place(each._doors[HERE])
+        under_way += begin_all(each)
+    assert under_way <= max(most, nodes)
+
+
+def test_window_opens_again_when_another_relay_goes():
+    """What is under way goes on; then fewer begin, and when the other has gone as many as before, by and by."""
+    it = queue(window=5)
+    put(it, "a.example", 100)
+    begin_all(it)
+    it.limit(it.limits.shared_by(5))
+    window = it._doors[HERE].window
+    assert (5, 4, None) == (window.in_flight, window.size, it.next(NOON))
+    it.limit(QueueLimits(held=100, window=WindowPolicy(5, 20, FOREVER)))
+    for _ in range(200):
+        window.succeeded()
+        begin_all(it)
+    assert 20 == window.size
+
+
+def test_what_a_machine_can_do_is_not_divided():
+    """Its own contacts, its memory, its queues."""
+    limits = QueueLimits()
+    assert limits == replace(limits.shared_by(4), window=limits.window)
+    assert (1, 5) == (limits.shared_by(4).window.initial, limits.shared_by(4).window.most)

@@ -738,3 +738,93 @@ def test_what_was_fetched_holds_until_something_else_was(steps):
             assert mode == (told.policy and told.policy.mode)
 
     play(story)
+
+
+def sharing(store, **how):
+    """A relay that has others beside it."""
+    relay = Relay(store, **how)
+    relay.policies.share(is_alone=False)
+    return relay
+
+
+async def several(*, count=2):
+    """Relays on one store, each of which has looked into it before it had anything."""
+    store = MemoryLearned()
+    relays = [sharing(store) for _ in range(count)]
+    for relay in relays:
+        await relay.policies.refresh()
+    return relays
+
+
+@pytest.mark.parametrize("txt", [record("a1"), GONE, Temporary("SERVFAIL")])
+def test_a_policy_that_another_relay_has_fetched_holds_here(txt):
+    """Without a fetch; also where DNS hides it meanwhile, which must not make mail go as without one."""
+
+    async def story():
+        one, two = await several()
+        await one.known()
+        two.domain.txt = txt
+        assert ("enforce", 0) == (await two.mode(), two.domain.fetches)
+
+    play(story)
+
+
+def test_a_policy_that_another_relay_has_refreshed_is_not_fetched_again():
+    """The new one of a new id, and the old one with a new time; mail never waits twice for the same document."""
+
+    async def story():
+        one, two = await several()
+        await one.known()
+        await two.known()
+        for relay in (one, two):
+            relay.wait(3600)
+            relay.domain.txt, relay.domain.web = record("a2"), document("testing")
+        assert ["testing", "testing"] == [await one.mode(), await two.mode()]
+        assert (2, 0) == (one.domain.fetches, two.domain.fetches)
+        for relay in (one, two):
+            relay.wait(2 * DAY_S)
+            await relay.policies.refresh()
+            await relay.policies.close()
+        assert (3, 0) == (one.domain.fetches, two.domain.fetches)
+        assert [NOW + 3600 + 2 * DAY_S] * 2 == [(await relay.known()).fetched_at for relay in (one, two)]
+
+    play(story)
+
+
+def test_a_relay_forgets_what_it_has_and_not_what_another_has_refreshed():
+    """Its own copy is over; the store has one that holds."""
+
+    async def story():
+        one, two = await several()
+        await one.known()
+        await two.known()
+        one.wait(6 * DAY_S)
+        await one.policies.refresh()
+        await one.policies.close()
+        for passed in (7 * DAY_S + 1, DAY_S + 1):
+            two.wait(passed)
+            two.policies._shelf.is_shared = False  # it hears nothing for a week
+            two.domain.txt = GONE
+            await two.policies.known("other.test")
+            two.policies._shelf.is_shared = True
+            two.policies._shelf.forget(two.policies._cache.forget_over(two.wall), two.wall)
+            await two.policies.close()
+        assert ["example.org"] == list(kept_policies(await two.store.recall(KIND)))
+
+    play(story)
+
+
+def test_trouble_with_the_store_is_in_nobodys_way():
+    """What others have fetched cannot be read: it is fetched here."""
+
+    class Broken(MemoryLearned):
+        async def recall(self, kind, begin=""):
+            if begin:
+                raise SpoolError(Trouble.GONE, "the database is away")
+            return await super().recall(kind, begin)
+
+    async def story():
+        relay = sharing(Broken())
+        assert ("enforce", 1) == (await relay.mode(), relay.domain.fetches)
+
+    play(story)

@@ -3,10 +3,11 @@
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from postroad.pace import Health, HealthPolicy
+from postroad.pace import Health, HealthNews, HealthPolicy, Hearsay
 from postroad.words.trail import Target
 
 A = ip_address("192.0.2.1")
@@ -205,3 +206,117 @@ def test_who_failed_later_is_remembered_longer():
     health.failed(B, 1000.0)
     health.failed(ip_address("192.0.2.9"), 3601.0)
     assert (2, True, False) == (len(health), health.is_healthy(A, 3601.0), health.is_healthy(B, 3601.0))
+
+
+def test_what_failed_elsewhere_has_the_first_penalty_here():
+    """Nobody here need find it out again; a probe of our own says how it is."""
+    health = Health()
+    assert health.heard_failed(A, 0.0)
+    assert (False, True) == (health.is_healthy(A, 29.0), health.is_healthy(B, 0.0))
+    assert (A,) == health.due_probes(30.0)
+
+
+def test_what_answers_elsewhere_again_is_healthy_if_hearsay_was_all_there_was():
+    """What failed here is probed at once instead: it has to answer here."""
+    health = failing(0.0, 30.0, 90.0)
+    health.heard_failed(B, 90.0)
+    assert (False, True) == (health.heard_recovered(A, 100.0), health.heard_recovered(B, 100.0))
+    assert (False, True) == (health.is_healthy(A, 100.0), health.is_healthy(B, 100.0))
+    assert (A,) == health.due_probes(100.0)
+    assert not health.heard_recovered(ip_address("192.0.2.99"), 100.0)
+
+
+def test_hearsay_that_was_found_wrong_is_not_believed_again_until_it_fails_here():
+    """The other one is on another network. Whatever it says, it says of that."""
+    health = Health()
+    health.heard_failed(A, 0.0)
+    assert health.succeeded(A, 30.0)
+    assert not health.heard_failed(A, 31.0)
+    health.failed(A, 40.0)
+    health.succeeded(A, 70.0)
+    assert health.heard_failed(A, 80.0)
+
+
+def test_only_what_failed_here_lately_is_worth_telling():
+    """Neither what was heard, nor what is older than the longest penalty and its probe; and not too many."""
+    policy = HealthPolicy(most_told=2)
+    health = Health(policy)
+    health.heard_failed(ip_address("192.0.2.10"), 0.0)
+    for number in range(4):
+        health.failed(ip_address(f"192.0.2.{number}"), float(number))
+    last = {ip_address("192.0.2.3"): 3.0, ip_address("192.0.2.2"): 2.0}
+    assert last == health.worth_telling(10.0)
+    assert {ip_address("192.0.2.3"): 3.0} == health.worth_telling(2.0 + policy.told_s)
+
+
+def test_only_what_is_new_is_heard():
+    """A relay that says the same again says nothing; word that ends by its age, as that of a dead one, says nothing."""
+    heard = Hearsay(100.0)
+    assert HealthNews({A: "one"}, {}) == heard.compare({("one", A): 1000.0}, 1000.0)
+    assert HealthNews({B: "two"}, {}) == heard.compare({("one", A): 1000.0, ("two", B): 1010.0}, 1010.0)
+    assert HealthNews({}, {B: "two"}) == heard.compare({("one", A): 1000.0}, 1020.0)
+    assert HealthNews({}, {}) == heard.compare({("one", A): 1000.0}, 1100.0)
+    assert HealthNews({}, {}) == heard.compare({}, 1110.0)
+    assert HealthNews({A: "one"}, {}) == heard.compare({("one", A): 1111.0}, 1111.0)
+
+
+class Relays:
+    """Two relays that see one address each in its own way, and tell each other what fails."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.health = [Health(), Health()]
+        self.heard = [Hearsay(HealthPolicy().told_s), Hearsay(HealthPolicy().told_s)]
+        self.knows = [False, False]  # who has had an answer where the other one said there is none
+        self.turns = [0, 0]  # how often each has lost what it knew to answer, or gained what it cannot reach
+        self.now = 0.0
+
+    def deliver(self, it):
+        """A contact, if it is healthy or due for a probe."""
+        health, now = self.health[it], self.now
+        if health.is_healthy(A, now) or A in health.due_probes(now):
+            if self.answers[it]:
+                self.knows[it] |= health.succeeded(A, now)
+            else:
+                health.failed(A, now)
+
+    def listen(self, it):
+        """Hear what the other says now."""
+        other = 1 - it
+        said = {(str(other), address): at for address, at in self.health[other].worth_telling(self.now).items()}
+        new = self.heard[it].compare(said, self.now)
+        for address in new.failed:
+            self.turns[it] += self.health[it].heard_failed(address, self.now) and self.knows[it]
+        for address in new.recovered:
+            self.turns[it] += self.health[it].heard_recovered(address, self.now) and not self.answers[it]
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["deliver", "listen"]), st.integers(0, 1), st.floats(0, 2000)), min_size=1, max_size=60
+)
+
+
+@given(answers=st.tuples(st.booleans(), st.booleans()), steps=STEPS)
+def test_relays_on_different_networks_do_not_make_each_other_flap(answers, steps):
+    """Whatever they do when: who found the other wrong once is never misled again, and nobody gains what is dead."""
+    relays = Relays(answers)
+    for step, it, passed in steps:
+        relays.now += passed
+        getattr(relays, step)(it)
+    assert [0, 0] == relays.turns
+
+
+@given(steps=STEPS, recovers=st.integers(0, 60))
+def test_relays_that_see_the_same_agree_in_the_end(steps, recovers):
+    """After a host is back, both find it healthy within one hearing and one probe each, whatever was before."""
+    relays = Relays([False, False])
+    for number, (step, it, passed) in enumerate(steps):
+        relays.answers = [number >= recovers] * 2
+        relays.now += passed
+        getattr(relays, step)(it)
+    relays.answers = [True, True]
+    relays.now += 901.0
+    relays.deliver(0)
+    relays.listen(1)
+    relays.deliver(1)
+    assert all(health.is_healthy(A, relays.now) for health in relays.health)

@@ -32,6 +32,7 @@ from postroad.receive import ListenSettings
 from postroad.relay import Relay, child, relay_settings
 from postroad.relay import split as module
 from postroad.relay.deliverer import ProcessorWait, deliver_over
+from postroad.relay.delivery import LocalDelivery
 from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
@@ -287,6 +288,22 @@ def test_other_settings_reach_the_other_process(monkeypatch):
         return it.taken()
 
     assert {"13": 1, "12": 1} == play(story, monkeypatch)
+
+
+def test_how_many_relays_share_the_spool_reaches_the_other_process(monkeypatch):
+    """There the windows are; the one after it hears of it at its start. A relay alone is told nothing."""
+
+    async def story(it):
+        it.split.share(1)
+        it.split.share(3)
+        first = await heard.get()
+        it.processes[0].kill()
+        await it.told.until("relay.worker.failed")
+        return first, await heard.get()
+
+    heard = asyncio.Queue()
+    monkeypatch.setattr(LocalDelivery, "share", lambda _, nodes: heard.put_nowait(nodes))
+    assert (3, 3) == play(story, monkeypatch)
 
 
 def test_settings_that_change_during_a_start_are_sent_after_it(monkeypatch):

@@ -10,12 +10,13 @@ import pytest
 from postroad.relay.story import chapter
 from postroad.routing import DICE, PROCEDURES, Dice, Exchanger, Level, Route, draw, route_record, turned
 from postroad.routing.rules import Source
-from postroad.spool import Listed, Parcel, Record, State, StoredMail, Story
+from postroad.spool import NODE, Listed, Parcel, Record, State, StoredMail, Story
 from postroad.views.json.queue import story_shape
 from postroad.views.text.queue import told
 from postroad.views.text.story import tell
 from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.phrasebook import moment
 from postroad.words.record import attempt_record
 from postroad.words.tls import Authority, Demand, TlsLevel
 from postroad.words.trail import Attempt, Contact
@@ -105,3 +106,16 @@ def test_story_goes_from_acceptance_to_what_is_next():
         "Waiting for b@example.com, tried again 2027-01-15 08:05:00 UTC; the last answer was: deferred: refused."
         == told[-1]
     )
+
+
+def test_which_node_did_what_is_told_where_it_has_a_name_of_its_own():
+    """The name that a relay has alone tells nothing."""
+    lines = []
+    for node in ("", NODE, "mx1.example"):
+        it = Story(
+            MAIL, (Listed(Parcel(1, "example.com", MAIL, 1.0), State.CLAIMED, node),), (replace(record(), node=node),)
+        )
+        lines.append([line for line in tell(it) if line.startswith(("Attempt", "Being"))])
+    assert lines[0] == lines[1]
+    assert [f"Attempt 1, {moment(1_800_000_001.0)} by the node mx1.example, for b@example.com:"] == lines[2][:1]
+    assert ["Being delivered now by the node mx1.example to b@example.com."] == lines[2][1:]

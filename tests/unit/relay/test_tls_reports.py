@@ -21,7 +21,7 @@ from postroad.lab.certificate import server_context
 from postroad.net import NetError, listen
 from postroad.relay.tls_reports import ReportStore, ReportWorld, TlsReporter, sending, watching
 from postroad.relay.tls_reports.keeping import DueReport
-from postroad.spool import MessageIds, SpoolError, Trouble
+from postroad.spool import NODE, MessageIds, Node, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.tls import PolicyType, ReportedPolicy, SessionRow, Submitter, day_begins
 from postroad.words.facts import Temporary
@@ -54,8 +54,9 @@ class Names:
 class Stage:
     """A reporter, its spool, its clock, and what it told."""
 
-    def __init__(self, zone="", rua="mailto:reports@a.test", port=0):
-        self.spool = MemorySpool()
+    def __init__(self, zone="", rua="mailto:reports@a.test", port=0, spool=None, node=NODE):
+        self.spool = spool or MemorySpool()
+        self.node = node
         self.store = ReportStore(self.spool)
         self.names = Names(zone or RECORD.replace("{rua}", rua))
         self.now = MIDNIGHT
@@ -74,6 +75,7 @@ class Stage:
             lambda octets, _now: b"DKIM-Signature: here\r\n" + octets,
             lambda: None,
             self.told,
+            self.node,
         )
         self.reporter = TlsReporter(self.spool, self.names, SUBMITTER, world)
 
@@ -433,3 +435,107 @@ def test_a_day_of_a_relay_is_a_report_and_the_report_is_none(web):
         assert () == await store.due()
 
     asyncio.run(story())
+
+
+class Shared(MemorySpool):
+    """A spool of several relays, each with a name in `alive`."""
+
+    def __init__(self, *alive):
+        super().__init__()
+        self.alive = alive
+
+    async def nodes(self, now):
+        """Whoever is said to live."""
+        return tuple(Node(name, now) for name in self.alive)
+
+
+READERS = tuple(f"d{number}.test" for number in range(12))
+MANY = "$TTL 60\n" + "".join(f'$ORIGIN {name}.\n_smtp._tls TXT "v=TLSRPTv1; rua=mailto:r@a.test"\n' for name in READERS)
+
+
+def fleet(*names):
+    """Relays on one spool."""
+    spool = Shared(*names)
+    return spool, [Stage(MANY, spool=spool, node=name) for name in names]
+
+
+async def reported(stages, now, looks=2):
+    """Let all look again and again at one time; to whom reports are in the spool."""
+    for _ in range(looks):
+        await asyncio.gather(*(stage.at(now) for stage in stages))
+    return sorted(mail.origin.removeprefix("TLS report to ") for mail in await stages[0].mails())
+
+
+LATE = MIDNIGHT + 5 * HOUR
+
+
+def test_a_report_is_sent_once_however_many_relays_there_are():
+    """They share the work, and agree without a word who sends which."""
+
+    async def story():
+        _, stages = fleet("one", "two", "three")
+        await stages[0].counted(*READERS)
+        sent = await reported(stages, LATE)
+        return sent, [len(stage.told.named("relay.report.complete")) for stage in stages]
+
+    sent, each = asyncio.run(story())
+    assert (sorted(READERS), len(READERS)) == (sent, sum(each))
+    assert min(each) > 0
+
+
+@pytest.mark.parametrize("dies", ["one", "two", "three"])
+def test_what_a_dead_relay_had_to_send_another_one_sends(dies):
+    """As soon as its lease is over, and all have seen that; nothing that was counted is lost."""
+
+    async def story():
+        spool, stages = fleet("one", "two", "three")
+        await stages[0].counted(*READERS)
+        living = [stage for stage in stages if stage.node != dies]
+        before = await reported(living, LATE)
+        spool.alive = tuple(stage.node for stage in living)
+        return before, await reported(living, LATE + 60, looks=1), await reported(living, LATE + 120)
+
+    before, waiting, after = asyncio.run(story())
+    assert len(before) < len(READERS)
+    assert (before, sorted(READERS)) == (waiting, after)
+
+
+def test_relays_that_do_not_agree_who_lives_do_not_send_twice():
+    """One that was stopped for longer than its lease finds nothing left to send, and begins no more."""
+
+    async def story():
+        spool, (one, two) = fleet("one", "two")
+        spool.alive = ("one",)
+        await one.counted(*READERS)
+        asked, gate = asyncio.Event(), asyncio.Event()
+
+        class Slow(Names):
+            async def resolve(self, *question):
+                asked.set()
+                await gate.wait()
+                return await super().resolve(*question)
+
+        one.names = Slow(MANY)
+        one.restart()
+        late = asyncio.create_task(one.at(LATE))
+        await asked.wait()
+        spool.alive = ("two",)
+        sent = await reported([two], LATE)
+        gate.set()
+        await late
+        return sent, await reported([two], LATE), len(one.told.named("relay.report.complete"))
+
+    assert (sorted(READERS), sorted(READERS), 0) == asyncio.run(story())
+
+
+def test_a_relay_killed_behind_the_commit_sends_no_second_report():
+    """The message was kept, and what was counted for it not forgotten yet."""
+
+    async def story(it):
+        await it.counted()
+        await it.at(LATE)
+        await it.counted()
+        it.restart()
+        return await it.at(LATE + 60), await it.store.due()
+
+    assert (1, ()) == play(story)

@@ -7,14 +7,14 @@ from functools import partial
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
-from postroad.spool import PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
+from postroad.spool import LEASE_S, PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
 from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 
 LATER = NOW + 900
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def tell(request, tmp_path):
     """Run a story about a spool of each kind."""
     return partial(play, kind=request.param, folder=tmp_path / "spool")
@@ -215,7 +215,7 @@ def test_a_settled_message_is_finished(tell):
         (parcel,) = await spool.add(letter(), BODY, claim=True)
         await spool.settle([Settlement(parcel, record='{"sent": 1}')], NOW + 2)
         told = await spool.story("m1")
-        assert (letter(), (), (Record("far.example", NOW + 2, '{"sent": 1}'),), NOW + 2) == (
+        assert (letter(), (), (Record("far.example", NOW + 2, '{"sent": 1}', "one"),), NOW + 2) == (
             told.mail,
             told.parcels,
             told.records,
@@ -689,3 +689,44 @@ def test_another_route_needs_the_record_of_the_first():
     parcel = Parcel(1, "far.example", letter("m1", "a@far.example"), NOW)
     with pytest.raises(ValueError, match="record"):
         Settlement(parcel, reroute=Reroute(parcel.mail.envelope.recipients, ("ses",)))
+
+
+def test_a_node_that_renews_its_lease_is_counted(tell):
+    """With how many parcels it has, under the name that the queue shows for these."""
+
+    async def story(spool):
+        await spool.add(letter("m1"), BODY, claim=True)
+        await spool.add(letter("m2"), BODY)
+        await spool.renew(NOW)
+        (node,), (claimed, _) = await spool.nodes(NOW), await spool.listed(EVERYTHING)
+        assert (claimed.node, 1) == (node.name, node.claimed)
+
+    tell(story)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_nodes_are_those_that_renewed_within_a_lease(kind, tmp_path):
+    """By the clock that they are given; a database has one of its own."""
+
+    async def story(spool):
+        assert () == await spool.nodes(NOW)
+        for at in (NOW, NOW + LEASE_S + 1):
+            await spool.renew(at)
+            (node,) = await spool.nodes(at + LEASE_S)
+            assert at == node.renewed_at
+            assert () == await spool.nodes(at + LEASE_S + 0.5)
+
+    play(story, kind, tmp_path)
+
+
+def test_an_attempt_says_which_node_made_it(tell):
+    """Its record has the name that the queue shows for what is claimed."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        (claimed,) = await spool.listed(EVERYTHING)
+        await spool.settle([deferred(parcel)], NOW)
+        (record,) = (await spool.story("m1")).records
+        assert claimed.node == record.node != ""
+
+    tell(story)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.letters import EVERYTHING, NOW, octets
+from tests.support.postgres import UNSAFE, database, loop, nodes
 
+from postroad.spool.postgres import PostgresSpool
 from postroad.spool.sqlite import SqliteSpool
 
 CHILD = """
@@ -19,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.support.letters import NOW, letter
 from postroad.spool import Settlement
+from postroad.spool.postgres import Accepted, PostgresSpool, is_url
 from postroad.spool.sqlite import SqliteSpool
 
 def say(word, id_):
@@ -37,16 +40,19 @@ async def client(spool, name):
             say("settled", id_)
 
 async def main():
-    spool = await SqliteSpool.open(Path(sys.argv[1]), node="one")
+    if is_url(where := sys.argv[1]):
+        spool = await PostgresSpool.open(where, node="one", accepted=Accepted(unsafe=True))
+    else:
+        spool = await SqliteSpool.open(Path(where), node="one")
     await asyncio.gather(*(client(spool, f"c{n}") for n in range(20)))
 
 asyncio.run(main())
 """
 
 
-def crashed(folder, after):
+def crashed(where, after):
     """What a child said before it was killed, once it had said that many lines."""
-    command = [sys.executable, "-c", CHILD, folder, str(Path(__file__).parents[3])]
+    command = [sys.executable, "-c", CHILD, where, str(Path(__file__).parents[3])]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         lines = [child.stdout.readline() for _ in range(after)]
         os.kill(child.pid, signal.SIGKILL)
@@ -62,22 +68,41 @@ def crashed(folder, after):
 def test_what_was_promised_survives_kill_9(tmp_path, after):
     """Added and not being settled: waiting, with every octet. Settled: its report waits, and it does not."""
     said = crashed(tmp_path, after)
-    added, settled, settling = (said.get(word, set()) for word in ("added", "settled", "settling"))
 
     async def story():
         spool = await SqliteSpool.open(tmp_path, node="one")
-        queue = await spool.listed(EVERYTHING, limit=1_000_000)
-        waiting = {one.parcel.mail.id for one in queue}
-        assert set() == (added - settling) - waiting
-        assert set() == settled & waiting
-        assert set() == {f"r-{id_}" for id_ in settled} - waiting
-        for id_ in settling - settled:  # under way: neither both, nor none of the two
-            assert (id_ in waiting) != (f"r-{id_}" in waiting)
-        for one in queue[:200]:
-            mail = one.parcel.mail
-            expected = b"dsn" if mail.id.startswith("r-") else mail.id.encode() * 300
-            assert expected == await octets(spool, mail)
-        assert len(queue) == len(await spool.claim(NOW, 1_000_000, each=1_000_000))
+        await survived(spool, said)
         await spool.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("after", [100, 1001])
+def test_what_was_promised_survives_kill_9_of_a_node(after):
+    """The same on PostgreSQL, which lives: its claims are free when the node starts again."""
+
+    async def story():
+        async with nodes("before"):  # it makes the spool
+            said = await asyncio.to_thread(crashed, database(), after)
+            spool = await PostgresSpool.open(database(), node="one", accepted=UNSAFE)
+            await survived(spool, said)
+            await spool.close()
+
+    loop().run(story())
+
+
+async def survived(spool, said):
+    """What is to be found after what a child said."""
+    added, settled, settling = (said.get(word, set()) for word in ("added", "settled", "settling"))
+    queue = await spool.listed(EVERYTHING, limit=1_000_000)
+    waiting = {one.parcel.mail.id for one in queue}
+    assert set() == (added - settling) - waiting
+    assert set() == settled & waiting
+    assert set() == {f"r-{id_}" for id_ in settled} - waiting
+    for id_ in settling - settled:  # under way: neither both, nor none of the two
+        assert (id_ in waiting) != (f"r-{id_}" in waiting)
+    for one in queue[:200]:
+        mail = one.parcel.mail
+        expected = b"dsn" if mail.id.startswith("r-") else mail.id.encode() * 300
+        assert expected == await octets(spool, mail)
+    assert len(queue) == len(await spool.claim(NOW, 1_000_000, each=1_000_000))

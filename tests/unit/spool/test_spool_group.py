@@ -14,8 +14,7 @@ from tests.support.grounds import run
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 import postroad
-from postroad.spool import PIECE, Lesson, Settlement, SpoolError, StoredMail, Trouble
-from postroad.spool.sqlite import group
+from postroad.spool import PIECE, Lesson, Settlement, SpoolError, StoredMail, Trouble, group
 from postroad.spool.sqlite.file import MARK, connect
 from postroad.words.mail import Envelope
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.grounds import run
-from tests.support.letters import BODY, NOW, letter, octets, opened
+from tests.support.letters import BODY, NOW, letter, octets, opened, run_for
 
 from postroad.spool import Handover, Lesson, Link, RemoteSpool, Settlement, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
@@ -31,19 +31,20 @@ async def over_the_wire(inner):
         there.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "remote"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "remote"])
 def tell(request, tmp_path):
     """Run a story about what a spool of each kind has learned."""
 
     async def whole(story):
-        async with opened("memory" if request.param == "memory" else "sqlite", tmp_path / "spool") as spool:
-            if request.param == "remote":
+        is_remote = request.param == "remote"
+        async with opened("sqlite" if is_remote else request.param, tmp_path / "spool") as spool:
+            if is_remote:
                 async with over_the_wire(spool) as remote:
                     await story(remote)
             else:
                 await story(spool)
 
-    return lambda story: asyncio.run(whole(story))
+    return lambda story: run_for(request.param)(whole(story))
 
 
 def test_what_is_learned_is_recalled_as_it_was(tell):

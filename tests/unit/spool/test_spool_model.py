@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from hypothesis import settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.support.examples import examples
 from tests.support.letters import EVERYTHING, NOW, letter, octets
+from tests.support.postgres import loop, nodes
 
 from postroad.spool import Claims, Reroute, Selection, Settlement, State
 from postroad.spool.memory import MemorySpool
@@ -193,6 +195,24 @@ class TwoSpools(RuleBasedStateMachine):
         ]
 
 
+class OnPostgres(TwoSpools):
+    """The same for a spool in a database: on the loop of all such stories, where the connections are."""
+
+    def run(self, call):
+        return loop().run(outcome(call))
+
+    def teardown(self):
+        self.run(self.ends.aclose())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    async def other(self):
+        """A spool in a database, empty."""
+        self.ends = AsyncExitStack()
+        (spool,) = await self.ends.enter_async_context(nodes("one", history_s=HISTORY_S))
+        return spool
+
+
 class Wired:
     """A spool in memory, and what delivering needs of it by way of another process, as it were."""
 
@@ -238,3 +258,5 @@ TestTwoSpools = TwoSpools.TestCase
 TestTwoSpools.settings = settings(max_examples=examples(30), stateful_step_count=40)
 TestOverTheWire = OverTheWire.TestCase
 TestOverTheWire.settings = TestTwoSpools.settings
+TestOnPostgres = OnPostgres.TestCase
+TestOnPostgres.settings = settings(max_examples=examples(12), stateful_step_count=30)

@@ -10,7 +10,7 @@ from tests.support.letters import NOW, letter
 
 from postroad.spool import Listed, Parcel, State, StoredMail
 from postroad.spool.base import PARCELS, split
-from postroad.spool.sqlite.rows import DAMAGED, read_listed, read_mail, read_parcel, write_about, write_recipients
+from postroad.spool.rows import DAMAGED, read_listed, read_mail, read_parcel, write_about, write_recipients
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.names import AddressLiteral
 

@@ -17,8 +17,8 @@ import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.patience import PATIENCE_S
 
-from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite import SqliteSpool, commits, fresh, lanes, queue
+from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble, fresh
+from postroad.spool.sqlite import SqliteSpool, commits, lanes, queue
 from postroad.spool.sqlite.file import SCHEMA, connect
 
 
@@ -121,6 +121,24 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had(tmp_path):
         assert 2 == len(await second.listed(EVERYTHING))
         await second.settle([Settlement(taken), Settlement(parcel)], NOW)
         assert () == await second.listed(EVERYTHING)
+
+    run(story, one(tmp_path), two(tmp_path))
+
+
+def test_nodes_in_one_folder_see_each_other(tmp_path):
+    """Each with what it has, until one has not renewed for a lease: what it had is free then, and it is gone."""
+
+    async def story(first, second):
+        await first.add(letter("m1"), BODY, claim=True)
+        await first.renew(NOW)
+        assert [("one", 1), ("two", 0)] == [(node.name, node.claimed) for node in await second.nodes(NOW)]
+        await second.renew(NOW + 15)
+        assert [("one", NOW, 1), ("two", NOW + 15, 0)] == [
+            (node.name, node.renewed_at, node.claimed) for node in await first.nodes(NOW + 15)
+        ]
+        for after in (35, 55, LEASE_S + 1):
+            await second.renew(NOW + after)
+        assert [("two", 0)] == [(node.name, node.claimed) for node in await second.nodes(NOW + LEASE_S + 1)]
 
     run(story, one(tmp_path), two(tmp_path))
 
@@ -448,6 +466,7 @@ def test_mail_of_version_4_goes_out_unchanged(tmp_path):
     run(old, one(tmp_path))
     db = sqlite3.connect(tmp_path / "spool.db")
     before = db.execute("SELECT sql FROM sqlite_master").fetchall(), db.execute("SELECT * FROM message").fetchall()
+    db.execute("ALTER TABLE record DROP COLUMN node")
     db.execute("PRAGMA user_version = 4")
     db.close()
 

@@ -74,7 +74,7 @@ def run(words: Sequence[str]) -> int:
 
 def _signing(config: Brief) -> SigningPolicy | None:
     """How mail is signed that goes into the spool. Who may not write there has it signed at the relay's port."""
-    if config.dkim.keys is None or not os.access(config.spool, os.W_OK):
+    if config.dkim.keys is None or isinstance(config.spool, str) or not os.access(config.spool, os.W_OK):
         return None
     from postroad.build import build_signing
 

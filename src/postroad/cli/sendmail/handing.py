@@ -42,13 +42,9 @@ def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> 
         SpoolError: the spool cannot take it now, or is not for this user and no port of the relay is for them either.
 
     """
-    try:
-        keep_one(config.spool, mail, octets, reserve=config.reserve)  # refused as by the relay
+    trouble = _kept(mail, octets, config)
+    if trouble is None:
         return Deposited()
-    except SpoolError as problem:
-        if problem.kind not in _NOT_FOR_US:
-            raise
-        trouble = problem
     target = _port(config)
     if target is None:
         raise trouble
@@ -56,6 +52,19 @@ def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> 
     if refused and all(outcome.phase == "connect" for _mailbox, outcome in refused):
         raise SpoolError(trouble.kind, _nobody_home(target, refused[0][1], trouble))
     return Deposited(refused, trouble.why)
+
+
+def _kept(mail: StoredMail, octets: bytes, config: Brief) -> SpoolError | None:
+    """Put it into the spool's folder, unless that is not for this user: why not."""
+    if isinstance(config.spool, str):  # so that users need no password of it
+        return SpoolError(Trouble.MISSING, "the spool is a database, which only the relay uses")
+    try:
+        keep_one(config.spool, mail, octets, reserve=config.reserve)  # refused as by the relay
+    except SpoolError as problem:
+        if problem.kind not in _NOT_FOR_US:
+            raise
+        return problem
+    return None
 
 
 def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:

@@ -1,4 +1,9 @@
-"""Sends the reports of each UTC day: spread over the hours after it, tried again for a day, then dropped."""
+"""Sends the reports of each UTC day: spread over the hours after it, tried again for a day, then dropped.
+
+Of relays that share a spool each sends those that fall to it by lot, so that all agree without a word. What a relay has
+counted stays until it is sent: if it dies, the lot falls to another one. Who has just come or gone may not be known to
+all: then nobody sends until all had the time to see it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from postroad.gather import HttpsSettings, gather_report_record, post
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tls_reports.keeping import DueReport, ReportStore
 from postroad.relay.tls_reports.mail import ORIGIN, envelope_of, message_of
-from postroad.spool import MessageIds, Selection, Spool, SpoolError, StoredMail
+from postroad.spool import NODE, MessageIds, Selection, Spool, SpoolError, StoredMail, id_of
 from postroad.tls import ReportRecord, Submitter, TlsReport, day_begins, day_of, facts_of
 from postroad.words.trace import Event, Listener, nobody
 
@@ -53,6 +58,7 @@ class ReportWorld:
     sign: Callable[[bytes, float], bytes]
     mailed: Callable[[], None]
     tell: Listener = nobody
+    node: str = NODE
 
 
 def build_reporter(
@@ -65,7 +71,7 @@ def build_reporter(
 ) -> TlsReporter:
     """The reporter of a relay."""
     https, sign = _https(settings), _signing(settings)
-    world = ReportWorld(time.time, ids, Random(ids.seed()), https, sign, mailed, tell)
+    world = ReportWorld(time.time, ids, Random(ids.seed()), https, sign, mailed, tell, settings.node)
     return TlsReporter(spool, resolver, settings.submitter, world)
 
 
@@ -97,6 +103,7 @@ class TlsReporter:
         self._world = world
         self._failed: dict[DueReport, _Failed] = {}
         self._swept_on = ""
+        self._nodes: tuple[str, ...] = ()
 
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """Go on with other settings."""
@@ -122,9 +129,13 @@ class TlsReporter:
         await self._sweep(now)
         # What fails on the second day after its own is dropped by then: nothing older can be due
         found = [each for days in (2, 1) for each in await self._store.due(day_of(now - days * DAY_S))]
-        late = [each for each in found if now >= self.begins_at(each) + TRY_S]
+        before, self._nodes = self._nodes, await self._who_is_there(now) if found else ()
+        if self._nodes not in (before, (self._world.node,)):
+            return
+        ours = [each for each in found if self._is_ours(each)]
+        late = [each for each in ours if now >= self.begins_at(each) + TRY_S]
         await self._drop(late, submitter)
-        due = sorted((each for each in found if self._is_due(each, now)), key=self.begins_at)[:MOST_A_LOOK]
+        due = sorted((each for each in ours if self._is_due(each, now)), key=self.begins_at)[:MOST_A_LOOK]
         queue = iter(due)
         await asyncio.gather(*(self._send_all(queue, submitter) for _ in range(min(MOST_AT_ONCE, len(due)))))
 
@@ -133,6 +144,14 @@ class TlsReporter:
         name = self._submitter.domain if self._submitter else ""
         drawn = int.from_bytes(sha256(f"{name} {due.key}".encode()).digest()[:6])
         return day_begins(due.day) + DAY_S + SETTLE_S + SPREAD_S * drawn / 2**48
+
+    async def _who_is_there(self, now: float) -> tuple[str, ...]:
+        return tuple(node.name for node in await self._spool.nodes(now)) or (self._world.node,)
+
+    def _is_ours(self, due: DueReport) -> bool:
+        """Whether the lot falls to this relay: it is drawn for each anew, so that all have as much to do."""
+        lots = {sha256(f"{name} {due.key}".encode()).digest(): name for name in self._nodes}
+        return lots[max(lots)] == self._world.node
 
     def _is_due(self, due: DueReport, now: float) -> bool:
         begins_at, failed = self.begins_at(due), self._failed.get(due)
@@ -162,6 +181,8 @@ class TlsReporter:
 
     async def _send_all(self, queue: Iterator[DueReport], submitter: Submitter) -> None:
         for due in queue:
+            if await self._who_is_there(self._world.wall()) != self._nodes:  # those before it may have taken long
+                return
             await self._send(due, submitter)
 
     async def _send(self, due: DueReport, submitter: Submitter) -> None:
@@ -204,9 +225,15 @@ class TlsReporter:
         now, ids = self._world.wall(), self._world.ids
         octets = self._world.sign(message_of(report, record.mailboxes, now), now)
         envelope = envelope_of(report, record.mailboxes)
-        mail = StoredMail(ids.id(), envelope, now, ids.seed(), len(octets), f"{ORIGIN}{report.reader}")
+        # Made twice, by another relay that took this one for dead or after a kill, it is refused as kept already
+        id_ = id_of(f"{ORIGIN}{report.reader} {report.id}", day_begins(report.day) + DAY_S)
+        mail = StoredMail(id_, envelope, now, ids.seed(), len(octets), f"{ORIGIN}{report.reader}")
         await self._store.mailed(mail.id, now)
-        await self._spool.add(mail, octets)
+        try:
+            await self._spool.add(mail, octets)
+        except ValueError:
+            if await self._spool.story(mail.id) is None:
+                raise
         self._world.mailed()
 
     def _put_off(self, due: DueReport, why: str) -> None:

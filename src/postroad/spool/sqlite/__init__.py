@@ -6,11 +6,11 @@ Rule 2: what is done for each message is a few statements over a whole group: no
 Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
 
 Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `opening`
-(all of these, in order), `room` and `relief` (the disk, short of room and full), `group`, `commits` and `writer` (one
+(all of these, in order), `room` and `relief` (the disk, short of room and full), `commits` and `writer` (one
 transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` and `lessons` (statements),
-`kinds` (what they cost, and what follows), `fresh` (bodies remembered), `rows` (mail as columns), `trouble` (errors in
-sentences), `spool` (the protocol), `deposit` (one message, by a program that ends then),
-`reading` (what was learned, by one that changes nothing).
+`kinds` (what they cost, and what follows), `rows` (many to a step), `trouble` (errors in sentences), `spool` (the
+protocol), `deposit` (one message, by a program that ends then), `reading` (what was learned, by one that changes
+nothing).
 """
 
 from typing import TYPE_CHECKING

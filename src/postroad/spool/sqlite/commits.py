@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from postroad.spool.base import SpoolError, Trouble
-from postroad.spool.sqlite.folder import LOG, open_lock
-from postroad.spool.sqlite.group import Calls, CommitGroup, failed
+from postroad.spool.group import Calls, CommitGroup, failed
+from postroad.spool.sqlite.folder import LOG, TURN, open_lock
 from postroad.spool.sqlite.place import SpoolFile
 from postroad.spool.sqlite.relief import empty_log, make_room, reliefs
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import trouble_with, trouble_with_file
-
-TURN = "writers"
-"""The lock of the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""
 
 BUSY_MS = 10_000
 """How long a program that is none of ours may hold the lock. The loop does not wait for it, the thread does."""
@@ -173,7 +170,7 @@ class Commits:
         """Their statements. Calls of one kind go together: none of them waits for another's result."""
         self._db.execute("BEGIN IMMEDIATE")
         for each in calls:
-            each.results = each.kind.work(self._db, each.arguments)
+            each.results = each.kind.work(self._db, each.arguments)  # type: ignore[assignment]  # SQLite awaits nothing
 
     def _commit(self) -> None:
         self._db.execute("COMMIT")

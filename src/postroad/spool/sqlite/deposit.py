@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from postroad.spool.base import StoredMail
+from postroad.spool.calls import CompleteMessage
+from postroad.spool.group import RECIPIENT, SHORT, CallKind, CommitGroup
 from postroad.spool.sqlite import keeping
-from postroad.spool.sqlite.group import RECIPIENT, SHORT, CallKind, CommitGroup
 from postroad.spool.sqlite.opening import open_folder
 
 _ADD = CallKind(keeping.add, SHORT, enters=True)
@@ -23,9 +24,7 @@ def keep_one(folder: Path, mail: StoredMail, octets: bytes, *, reserve: int = 0)
     """
     opened = open_folder(folder, "", reserve, readers=0)
     group = CommitGroup()
-    group.take(
-        _ADD, keeping.CompleteMessage(mail, octets), len(octets) + (len(mail.envelope.recipients) - 1) * RECIPIENT
-    )
+    group.take(_ADD, CompleteMessage(mail, octets), len(octets) + (len(mail.envelope.recipients) - 1) * RECIPIENT)
     try:
         problem = opened.commits.end(group)[0].problem
     finally:

@@ -15,7 +15,7 @@ from postroad.spool.sqlite.trouble import trouble_with_file, troubles
 MARK = 0x506F7374
 """`PRAGMA application_id` of a spool: no other database is taken for one."""
 
-SCHEMA = 5
+SCHEMA = 6
 """The version of the schema this Postroad writes: how many scripts there are."""
 
 BUSY_S = 10.0

@@ -17,6 +17,8 @@ from postroad.spool.sqlite.trouble import trouble_with_file
 FILE = "spool.db"
 LOG = f"{FILE}-wal"
 RESERVE = "reserve.bin"
+TURN = "writers"
+"""The lock of the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""
 
 _NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")  # it names a file
 _OURS = re.compile(r"spool\.db(-wal|-shm|-journal)?|reserve\.bin|[A-Za-z0-9_.-]+\.lock|lost\+found")
@@ -39,8 +41,8 @@ def take_folder(folder: Path, node: str) -> Hold:
         ValueError: no name for a node.
 
     """
-    if not _NODE.match(node):
-        raise ValueError(f"{node!r} is not a name for a node: use letters, digits, dots and hyphens")
+    if not _NODE.match(node) or node == TURN:
+        raise ValueError(f"{node!r} is not a name for a node: use letters, digits, dots and hyphens, but not {TURN!r}")
     try:
         _make(folder)
         remarks = _close(folder)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from postroad.spool.base import PARCELS, PIECE, Parcel, SpoolError, StoredMail, Trouble, split
+from postroad.spool.calls import CompleteMessage
+from postroad.spool.rows import Row, write_about, write_recipients
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import Row, insert, write_about, write_recipients
+from postroad.spool.sqlite.rows import insert
 
 _COUNT = """
 UPDATE tally SET next_message = next_message + ?1, messages = messages + ?1, octets = octets + ?2
@@ -28,18 +29,6 @@ SELECT pieces, CASE WHEN pieces > ?1 THEN (SELECT octets FROM piece WHERE piece.
 """
 _FRONT = -1
 _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
-
-
-class CompleteMessage(NamedTuple):
-    """A complete message to keep: its parcels are claimed by `node`, or wait.
-
-    `front` goes in front of what was written of it; of a message that is here whole it is a part of `rest`.
-    """
-
-    mail: StoredMail
-    rest: bytes
-    node: str | None = None
-    front: bytes = b""
 
 
 def write(db: sqlite3.Connection, pieces: Sequence[tuple[str, bytes, str]]) -> list[None]:

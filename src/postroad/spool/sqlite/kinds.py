@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from postroad.spool.base import Parcel
+from postroad.spool.fresh import Fresh
+from postroad.spool.group import SHORT, CallKind
 from postroad.spool.sqlite import keeping, lanes, lessons, queue, settling
-from postroad.spool.sqlite.fresh import Fresh
-from postroad.spool.sqlite.group import SHORT, CallKind
 
 
 class Kinds:

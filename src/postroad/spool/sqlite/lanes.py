@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
-from postroad.spool.base import LEASE_S, Parcel
-from postroad.spool.sqlite.rows import DAMAGED, PARCEL, Row, numbers, read_parcel
-from postroad.spool.sqlite.trouble import Damaged
+from postroad.spool.base import LEASE_S, Node, Parcel
+from postroad.spool.calls import Claim, Release
+from postroad.spool.rows import DAMAGED, PARCEL, Damaged, Row, moment, read_parcel, sound
+from postroad.spool.sqlite.rows import numbers
 
 HASTENED = 1000
 """Parcels made due at once because a host answers again: what it is given to prove that it does."""
@@ -53,19 +53,10 @@ SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?2
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The arguments of a claim, as in Spool.claim."""
-
-    node: str
-    now: float
-    most: int
-    each: int
-    skip: Collection[str]
-
-
-Release = tuple[Sequence[Parcel], str]
-"""A call of Spool.release: the parcels, and the node that has them."""
+_NODES = """
+SELECT name, renewed_at, (SELECT count(*) FROM parcel WHERE parcel.node = node.name) FROM node
+WHERE renewed_at >= ? ORDER BY name
+"""
 
 
 def take_back(db: sqlite3.Connection, node: str) -> None:
@@ -110,6 +101,12 @@ def release_all(db: sqlite3.Connection, nodes: Sequence[str]) -> list[int]:
 def renew(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:
     """Renew the lease of a node at a time, and bury the dead; how many parcels that freed."""
     return [_renew(db, node, now) for node, now in asked]
+
+
+def nodes(db: sqlite3.Connection, now: float) -> tuple[Node, ...]:
+    """The nodes whose lease runs."""
+    rows = db.execute(_NODES, (now - LEASE_S,))
+    return tuple([Node(sound(name, str), moment(at), count) for name, at, count in rows])
 
 
 def retry_stranded(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from postroad.spool.base import Lesson
-from postroad.spool.sqlite.rows import Row, moment, sound
-from postroad.spool.sqlite.trouble import Damaged
+from postroad.spool.rows import Damaged, Row, moment, sound
 
 _LEARN = """
 INSERT INTO lesson (kind, key, text, count, at) VALUES (?, ?, ?, ?, ?)

@@ -8,9 +8,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from postroad.spool.base import Listed, Record, Selection, State, Stats, Story
+from postroad.spool.rows import MAIL, Damaged, Row, moment, read_listed, read_mail, sound, text_of
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import LISTED, MAIL, Row, moment, numbers, read_listed, read_mail, sound, text_of
-from postroad.spool.sqlite.trouble import Damaged
+from postroad.spool.sqlite.rows import LISTED, numbers
 
 BUSIEST = 20
 """Destinations that `stats` names."""
@@ -30,7 +30,7 @@ _STATES = {
 _THESE = "number IN (SELECT value FROM json_each(?)) AND node IS NULL AND held = ? RETURNING destination"
 _HOLD = f"UPDATE parcel SET held = 1 - held WHERE {_THESE}"
 _HURRY = f"UPDATE parcel SET due_at = min(due_at, ?) WHERE {_THESE}"
-_RECORDS = "SELECT destination, at, text FROM record WHERE message = ? ORDER BY at, number"
+_RECORDS = "SELECT destination, at, text, node FROM record WHERE message = ? ORDER BY at, number"
 _WAITING = "SELECT count(*), total(due_at <= ?) FROM parcel WHERE node IS NULL AND held = 0"
 _CLAIMED = "SELECT count(*) FROM parcel WHERE node IS NOT NULL"
 _HELD = "SELECT count(*) FROM parcel WHERE held = 1"
@@ -103,8 +103,8 @@ def stats(db: sqlite3.Connection, now: float) -> Stats:
 
 
 def _record(row: Row) -> Record:
-    destination, at, text = row
-    return Record(sound(destination, str), moment(at), sound(text, str))
+    destination, at, text, node = row
+    return Record(sound(destination, str), moment(at), sound(text, str), sound(node, str))
 
 
 def _change(db: sqlite3.Connection, statement: str, *values: object) -> int:

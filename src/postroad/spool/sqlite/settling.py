@@ -9,9 +9,11 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from postroad.spool.base import PARCELS, Parcel, Reroute, Settlement, rerouted
-from postroad.spool.sqlite.keeping import CompleteMessage, add, discard
+from postroad.spool.calls import CompleteMessage, Settling
+from postroad.spool.rows import Row, text_of, write_recipients
+from postroad.spool.sqlite.keeping import add, discard
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import Row, insert, numbers, text_of, write_recipients
+from postroad.spool.sqlite.rows import insert, numbers
 
 SLICE = 1000
 """Rows deleted in one commit: what bounds how long a sweep holds up the others."""
@@ -35,7 +37,7 @@ INSERT INTO parcel (number, destination, due_at, attempts, warned, recipients, s
 _DELETE = """
 DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
 """
-_RECORD = "INSERT INTO record (message, destination, at, text)"
+_RECORD = "INSERT INTO record (message, destination, at, text, node)"
 _ENDING = """
 number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM parcel WHERE parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
@@ -60,10 +62,6 @@ DELETE FROM message WHERE number IN (
 """
 
 
-Settling = tuple[Sequence[Settlement], float, str]
-"""A call of Spool.settle: the settlements, the time, and the node that has the parcels."""
-
-
 def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
     """Commit what became of claimed parcels."""
     kept = _still_claimed(db, calls)
@@ -71,7 +69,7 @@ def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: 
     _defer(db, [one for one, _ in kept if one.left])
     _reroute(db, [pair for pair in kept if pair[0].reroute])
     db.execute(_GONE, (numbers(done),))
-    insert(db, _RECORD, [_record(one, now) for one, now in kept if one.record])
+    insert(db, _RECORD, [_record(one, now, calls[0][2]) for one, now in kept if one.record])
     finish(db, {number // PARCELS for number in done}, calls[-1][1], keeps_history=keeps_history)
     if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
         add(db, reports)
@@ -156,12 +154,13 @@ def _rerouted_row(it: Parcel, reroute: Reroute) -> Row:
     return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, text_of(reroute.said), routes
 
 
-def _record(one: Settlement, now: float) -> Row:
+def _record(one: Settlement, now: float, node: str) -> Row:
     return (
         one.parcel.number // PARCELS,
         one.parcel.destination,
         now,
         one.record if one.record.isascii() else text_of(one.record),
+        node,
     )
 
 

@@ -11,6 +11,7 @@ from postroad.spool.base import (
     Body,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Selection,
     Settlement,
@@ -19,9 +20,10 @@ from postroad.spool.base import (
     StoredMail,
     Story,
 )
+from postroad.spool.calls import Claim, CompleteMessage
+from postroad.spool.fresh import Fresh
+from postroad.spool.group import RECIPIENT, SHORT, CallKind
 from postroad.spool.sqlite import keeping, lanes, lessons, queue, settling
-from postroad.spool.sqlite.fresh import Fresh
-from postroad.spool.sqlite.group import RECIPIENT, SHORT, CallKind
 from postroad.spool.sqlite.kinds import Kinds
 from postroad.spool.sqlite.opening import Opened, open_folder
 from postroad.spool.sqlite.reader import THREADS, Reader
@@ -93,13 +95,13 @@ class SqliteSpool:
             return self._writer.refuse(_no_node())
         if front and len(front) + len(rest) == mail.size:
             rest, front = front + rest, b""
-        whole = keeping.CompleteMessage(mail, rest, self._node if claim else None, front)
+        whole = CompleteMessage(mail, rest, self._node if claim else None, front)
         others = len(mail.envelope.recipients) - 1  # SHORT counts the first
         return self._writer.submit(self._kinds.add, whole, len(front) + len(rest) + others * RECIPIENT)
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""
-        asked = lanes.Claim(self._name(), now, most, each, frozenset(skip))
+        asked = Claim(self._name(), now, most, each, frozenset(skip))
         return await self._writer.submit(self._kinds.claim, asked)
 
     def settle(self, settlements: Collection[Settlement], now: float) -> asyncio.Future[None]:
@@ -142,6 +144,10 @@ class SqliteSpool:
     async def renew(self, now: float) -> int:
         """See Spool."""
         return await self._writer.submit(self._kinds.renew, (self._name(), now))
+
+    async def nodes(self, now: float) -> tuple[Node, ...]:
+        """See Spool."""
+        return await self._reader.ask(lanes.nodes, now)
 
     async def sweep(self, now: float) -> None:
         """See Spool."""

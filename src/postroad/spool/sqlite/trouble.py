@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.rows import Damaged
 
 _WRITES = {
     sqlite3.SQLITE_IOERR_WRITE,
@@ -39,10 +40,6 @@ _SENTENCES = {
     "with `sqlite3 {where} .recover | sqlite3 recovered.db`, and put that in its place",
     Trouble.FAILING: "the disk under the spool {where} fails to read or write: see the kernel's log",
 }
-
-
-class Damaged(Exception):  # noqa: N818  # what a row is, not what failed here
-    """The error that a row is not as we write it: something else has changed it."""
 
 
 def trouble_with(where: Path, problem: Exception) -> SpoolError | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from postroad.spool.group import LONG, MOST, CallKind, Calls, CommitGroup
 from postroad.spool.sqlite.commits import Commits
-from postroad.spool.sqlite.group import LONG, MOST, CallKind, Calls, CommitGroup
 from postroad.spool.sqlite.trouble import closed
 
 A = TypeVar("A")

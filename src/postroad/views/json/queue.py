@@ -27,6 +27,7 @@ ParcelJson = TypedDict(
     {
         "id": str,
         "state": Literal["waiting", "claimed", "held"],
+        "node": str | None,
         "destination": str,
         "from": str | None,
         "to": list[str],
@@ -81,6 +82,7 @@ class DamagedJson(TypedDict):
     """An attempt whose record cannot be read."""
 
     at: float
+    node: str | None
     damaged: str
 
 
@@ -88,6 +90,7 @@ class TracedJson(TypedDict):
     """An attempt as `trace` has it."""
 
     at: float
+    node: str | None
     recipients: dict[str, AnsweredJson]
     destination: str
     seed: int | None
@@ -108,6 +111,7 @@ class ChapterJson(TypedDict):
     """An attempt with its order drawn again."""
 
     at: float
+    node: str | None
     recipients: list[str]
     procedure: str
     route: str | None
@@ -184,9 +188,11 @@ def trace_shape(story: Story) -> TraceJson:
         try:
             attempt, recipients = read_record(record.text)
         except ValueError as problem:
-            attempts.append({"at": record.at, "damaged": str(problem)})
+            attempts.append({"at": record.at, "node": record.node or None, "damaged": str(problem)})
             continue
-        attempts.append({"at": record.at, "recipients": _answers(attempt, recipients), **attempt_shape(attempt)})
+        who = record.node or None
+        answers = _answers(attempt, recipients)
+        attempts.append({"at": record.at, "node": who, "recipients": answers, **attempt_shape(attempt)})
     return {"version": VERSION, "id": story.mail.id, "attempts": attempts}
 
 
@@ -207,6 +213,7 @@ def explain_shape(story: Story) -> ExplainJson:
         "attempts": [
             {
                 "at": told.at,
+                "node": told.node or None,
                 "recipients": list(told.recipients),
                 "procedure": told.procedure,
                 "route": told.by or None,
@@ -246,6 +253,7 @@ def _parcel(listed: Listed) -> ParcelJson:
     return {
         "id": parcel.mail.id,
         "state": listed.state.value,
+        "node": listed.node or None,
         "destination": parcel.destination,
         "from": _mailbox(parcel.mail.envelope),
         "to": [str(each.mailbox) for each in parcel.mail.envelope.recipients],

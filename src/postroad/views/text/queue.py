@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from postroad.spool import Listed, State, Stats, Story
+from postroad.spool import NODE, Listed, State, Stats, Story
 from postroad.views.text.attempt import contact_line
 from postroad.views.text.blocks import Styled
 from postroad.words.mail import Envelope, Recipient, TlsWish
@@ -44,7 +44,8 @@ def _row(each: Listed, now: float, ids: int) -> str:
 
 def _mail(each: Listed) -> str:
     envelope = each.parcel.mail.envelope
-    return f"{_sender(envelope)} -> {_recipients(envelope)}{f': {each.said}' if each.said else ''}"
+    said = f": {each.said}" if each.said else ""
+    return f"{_sender(envelope)} -> {_recipients(envelope)}{_on(each.node, ', on ')}{said}"
 
 
 def _when(each: Listed, now: float) -> str:
@@ -90,7 +91,8 @@ def traced(story: Story) -> Iterator[str]:
             continue
         seed = f"seed {attempt.seed}, " if attempt.seed is not None else ""
         took = seconds(attempt.elapsed_ms / 1000)
-        yield f"{number}. {moment(record.at)}  {attempt.destination}: {attempt.result} ({seed}{took})"
+        how = f"{seed}{took}{_on(record.node, ', on ')}"
+        yield f"{number}. {moment(record.at)}  {attempt.destination}: {attempt.result} ({how})"
         yield from (contact_line(contact) for contact in attempt.contacts)
         for index, mailbox in enumerate(recipients[: len(attempt.outcomes)]):
             yield f"  {mailbox}: {_said(attempt, index)}"
@@ -143,7 +145,7 @@ def _next(listed: Listed, now: float) -> str:
     if listed.state is State.HELD:
         return "held until it is released"
     if listed.state is State.CLAIMED:
-        return "under way now"
+        return f"under way now{_on(listed.node, ' on ')}"
     due_at = listed.parcel.due_at
     return f"next try in {seconds(due_at - now)}" if due_at > now else "due now"
 
@@ -157,3 +159,8 @@ def _recipients(envelope: Envelope) -> str:
         return "?"
     first, *others = envelope.recipients
     return f"{first.mailbox}{f' +{len(others)}' if others else ''}"
+
+
+def _on(node: str, joint: str) -> str:
+    """The node that has a parcel or made an attempt, where there may be several."""
+    return "" if node in ("", NODE) else f"{joint}{node}"

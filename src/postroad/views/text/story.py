@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from postroad.relay import chapter
 from postroad.routing import PROCEDURES, Route, explain_attempt, explain_plan, explain_route
-from postroad.spool import Listed, State, Story
+from postroad.spool import NODE, Listed, State, Story
 from postroad.words.mail import Envelope, TlsWish
 from postroad.words.phrasebook import listing, moment, octets
 
@@ -28,7 +28,7 @@ def tell(story: Story) -> Iterator[str]:
         except ValueError as problem:
             yield f"Attempt {number}, {moment(record.at)}: its record is damaged ({problem})."
             continue
-        yield f"Attempt {number}, {moment(told.at)}, for {listing(told.recipients, NAMED)}:"
+        yield f"Attempt {number}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
         if told.route and told.route != before:
             yield from explain_route(told.route, PROCEDURES[told.procedure])
             before = told.route
@@ -57,9 +57,14 @@ def _waiting(listed: Listed) -> str:
     if listed.state is State.HELD:
         return f"Held for {to}: `postroad queue release {listed.parcel.mail.id}` releases it."
     if listed.state is State.CLAIMED:
-        return f"Being delivered now to {to}."
+        return f"Being delivered now{_by(listed.node)} to {to}."
     last = f"; the last answer was: {listed.said}" if listed.said else ""
     return f"Waiting for {to}, tried again {moment(listed.parcel.due_at)}{last}."
+
+
+def _by(node: str) -> str:
+    """Which relay, where there may be several."""
+    return "" if node in ("", NODE) else f" by the node {node}"
 
 
 def _recipients(envelope: Envelope) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -34,14 +33,14 @@ RECIPIENT = 1024
 class CallKind(Generic[A, R]):
     """The properties that calls of one kind have in common.
 
-    `work` does any number of them, given by their arguments, at once: one result each, in order. It may be asked twice,
-    if nothing came of it the first time. `cost` is what a call moves, in octets, beside what it brings: as much as LONG
-    for one that may take long, which the loop must not wait for. `enters`: it brings mail, which is refused where it
-    could be lost, or what was accepted before needs the room. `then` hears of calls that are committed, before their
-    callers do; `unwanted` gets the result of a call if nobody waits for it any more.
+    `work` does any number of them at once, given the database and their arguments: one result each, in order. It may
+    be asked twice, if nothing came of it the first time. `cost` is what a call moves, in octets, beside what it brings:
+    as much as LONG for one that may take long, which the loop must not wait for. `enters`: it brings mail, which is
+    refused where it could be lost, or what was accepted before needs the room. `then` hears of calls that are
+    committed, before their callers do; `unwanted` gets the result of a call if nobody waits for it any more.
     """
 
-    work: Callable[[sqlite3.Connection, Sequence[A]], Sequence[R]]
+    work: Callable[[Any, Sequence[A]], Sequence[R] | Awaitable[Sequence[R]]]
     cost: int = LONG
     enters: bool = False
     then: Callable[[Sequence[A], Sequence[R]], object] | None = None

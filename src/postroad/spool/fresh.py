@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroad.spool.base import PIECE, Parcel
-from postroad.spool.sqlite.keeping import CompleteMessage
-from postroad.spool.sqlite.lanes import Release
-from postroad.spool.sqlite.settling import Settling
+from postroad.spool.calls import CompleteMessage, Release, Settling
 
 MOST = 32 * 1024 * 1024
 """Octets of all of them."""

@@ -1,0 +1,52 @@
+"""Opens a spool by its place: a folder, or the URL of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postroad.spool.base import SpoolError, Trouble
+
+if TYPE_CHECKING:
+    from postroad.spool.postgres import PostgresSpool
+    from postroad.spool.sqlite import SqliteSpool
+
+DAY_S = 86400.0
+
+
+async def open_place(
+    where: Path | str,
+    *,
+    node: str,
+    history_s: float = DAY_S,
+    reserve: int = 0,
+    asynchronous: bool = False,
+    clock: Callable[[], float] | None = None,
+) -> SqliteSpool | PostgresSpool:
+    """Open a spool; a node makes it if there is none, and takes back what it had claimed.
+
+    Args:
+        where: a folder, or the URL of a PostgreSQL database.
+        node: the name of this process among those that share the spool; "" for a tool.
+        history_s: how long finished messages and their records are kept; 0: not at all.
+        reserve: octets of the disk that new mail does not get, in a folder.
+        asynchronous: whether a standby of the database may lack the last commits.
+        clock: of this machine, which the database's is compared with.
+
+    Raises:
+        SpoolError: it cannot be used.
+
+    """
+    # A database is loaded where one is opened
+    if isinstance(where, Path):
+        from postroad.spool.sqlite import SqliteSpool  # noqa: PLC0415  # as above
+
+        return await SqliteSpool.open(where, node=node, history_s=history_s, reserve=reserve)
+    try:
+        from postroad.spool.postgres import Accepted, PostgresSpool  # noqa: PLC0415  # as above
+    except ModuleNotFoundError as problem:
+        why = f"a spool on PostgreSQL needs {problem.name}: pip install 'postroad[postgres]'"
+        raise SpoolError(Trouble.MISSING, why) from None
+    accepted = Accepted(asynchronous=asynchronous)
+    return await PostgresSpool.open(where, node=node, history_s=history_s, accepted=accepted, clock=clock)

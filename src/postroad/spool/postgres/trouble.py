@@ -1,0 +1,108 @@
+"""Turns the errors of PostgreSQL, of its driver and of the network into a SpoolError that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import asyncpg
+
+from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.rows import Damaged
+
+_LOST = ("08", "57P")  # connection_exception; the server ends, crashes, starts: nothing more comes of this connection
+_AGAIN = ("40001", "40P01", "55P03")  # could not serialize, deadlock, a lock not had
+
+# The longest beginning of an SQLSTATE counts: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_KINDS = {
+    "08": Trouble.GONE,
+    "57P": Trouble.GONE,
+    "3F000": Trouble.GONE,
+    "42P01": Trouble.GONE,
+    "53": Trouble.FAILING,
+    "53100": Trouble.FULL,
+    "25006": Trouble.READ_ONLY,
+    "28": Trouble.READ_ONLY,
+    "42501": Trouble.READ_ONLY,
+    "3D000": Trouble.MISSING,
+    "40": Trouble.LOCKED,
+    "55P03": Trouble.LOCKED,
+    "57014": Trouble.LOCKED,
+    "58": Trouble.FAILING,
+    "XX": Trouble.CORRUPT,
+    "42": Trouble.CORRUPT,
+}
+_SENTENCES = {
+    Trouble.FULL: "no space left for the spool in {where}: free space on the disk of the database",
+    Trouble.READ_ONLY: "the spool in {where} cannot be written: name the primary server, and a user who may create "
+    "and change the schema postroad",
+    Trouble.LOCKED: "the spool in {where} is locked: end the transaction that holds the lock (pg_stat_activity shows "
+    "it)",
+    Trouble.CORRUPT: "the spool in {where} is damaged, or was changed by another program: stop the relays, and restore "
+    "the database",
+    Trouble.FAILING: "the server of the spool in {where} fails: see its log",
+    Trouble.GONE: "the spool in {where} cannot be reached: see that the server runs, and that this machine may connect",
+    Trouble.MISSING: "there is no database for the spool in {where}: create it (createdb)",
+}
+
+
+class Unanswered(Exception):  # noqa: N818  # what happened, not what failed here
+    """The error that the server did not answer in time."""
+
+
+def is_lost(problem: BaseException) -> bool:
+    """Whether the connection is gone, so that another one may do better."""
+    if isinstance(problem, asyncpg.PostgresError):
+        return (problem.sqlstate or "").startswith(_LOST)
+    is_unfit = isinstance(problem, (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError))
+    return isinstance(problem, (OSError, TimeoutError, Unanswered, asyncpg.InterfaceError)) and not is_unfit
+
+
+def is_worth_another_try(problem: BaseException) -> bool:
+    """Whether the same transaction may succeed where this one met another."""
+    is_outdated = isinstance(
+        problem, (asyncpg.exceptions.InvalidCachedStatementError, asyncpg.exceptions.OutdatedSchemaCacheError)
+    )  # another node has migrated
+    return is_outdated or (isinstance(problem, asyncpg.PostgresError) and (problem.sqlstate or "") in _AGAIN)
+
+
+def trouble_with(where: str, problem: BaseException) -> SpoolError | None:
+    """The error for callers; None if it is no trouble with the database but a fault in the program."""
+    if isinstance(problem, SpoolError):
+        return problem
+    kind = _kind(problem)
+    return SpoolError(kind, f"{_SENTENCES[kind].format(where=where)} ({_said(problem)})") if kind else None
+
+
+@contextlib.contextmanager
+def troubles(where: str) -> Iterator[None]:
+    """What the database complains of inside becomes a SpoolError."""
+    try:
+        yield
+    except Exception as problem:
+        trouble = trouble_with(where, problem)
+        if trouble is None or trouble is problem:
+            raise
+        raise trouble from problem
+
+
+def closed(where: str) -> SpoolError:
+    """What a call after the end gets."""
+    return SpoolError(Trouble.CLOSED, f"the spool in {where} is closed")
+
+
+def _kind(problem: BaseException) -> Trouble | None:
+    if isinstance(problem, asyncpg.exceptions.ClientConfigurationError):
+        return Trouble.MISSING
+    if isinstance(problem, asyncpg.PostgresError):
+        state = problem.sqlstate or ""
+        return next((_KINDS[state[:n]] for n in (5, 3, 2) if state[:n] in _KINDS), None)
+    if isinstance(problem, Damaged):
+        return Trouble.CORRUPT
+    return Trouble.GONE if is_lost(problem) else None
+
+
+def _said(problem: BaseException) -> str:
+    """In one line: a message of the server, or what the system calls it."""
+    text = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    return (text or type(problem).__name__).partition("\n")[0]

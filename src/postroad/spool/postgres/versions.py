@@ -1,0 +1,81 @@
+"""The versions of the schema: scripts that only add, so that older relays go on while a newer one migrates."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.postgres.connections import Db
+
+SCHEMA = 1
+"""The version of the schema that this Postroad writes: how many scripts there are."""
+
+_LOCK = "SELECT pg_advisory_xact_lock($1, $2)"
+_LOCKS = 0x506F7374, -1  # no part of the destinations has this number
+_IS_THERE = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'postroad' AND relname = $1
+)
+"""
+_STATE = "SELECT version, serves FROM postroad.spool"
+
+
+async def migrate(db: Db, *, make: bool) -> None:
+    """Run the scripts not run yet, in the transaction that is open.
+
+    Raises:
+        SpoolError: missing, newer.
+
+    """
+    version = await _version(db)
+    if version < SCHEMA and make:
+        await db.execute(_LOCK, *_LOCKS)
+        version = await _version(db)  # another node may have done it
+    if not version and not make:
+        raise SpoolError(Trouble.MISSING, "the database has no spool: start the relay once")
+    for number, script in enumerate(_scripts(), start=1):
+        if version < number and make:
+            if number == 1:
+                await db.execute("CREATE SCHEMA IF NOT EXISTS postroad")
+            await db.execute(script)
+            await db.execute("UPDATE postroad.spool SET version = $1, serves = $2", number, _serves(script))
+    await check_serves(db)
+
+
+async def has_table(db: Db, name: str) -> bool:
+    """Whether there is such a table, even one that another node has just made: to_regclass remembers that none was."""
+    return bool(await db.fetchval(_IS_THERE, name))
+
+
+async def check_serves(db: Db) -> None:
+    """See that this Postroad may still use the spool.
+
+    Raises:
+        SpoolError: newer.
+
+    """
+    version, serves = await db.fetchrow(_STATE)
+    if serves > SCHEMA:
+        why = f"the spool was made by a newer Postroad (schema {version}, this one knows {SCHEMA}): upgrade"
+        raise SpoolError(Trouble.NEWER, why)
+
+
+async def _version(db: Db) -> int:
+    if not await has_table(db, "spool"):
+        return 0
+    return int((await db.fetchrow(_STATE))["version"])
+
+
+def _serves(script: str) -> int:
+    """The oldest version of the schema whose Postroad can work with what this script makes."""
+    found = re.match(r"-- serves: (\d+)\n", script)
+    if found is None:
+        raise ValueError("a script begins with the version that it serves")
+    return int(found[1])
+
+
+def _scripts() -> list[str]:
+    folder = resources.files("postroad.spool.postgres") / "sql"
+    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]

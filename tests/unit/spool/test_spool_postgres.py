@@ -1,0 +1,488 @@
+"""What only the spool on PostgreSQL has: tokens, leases, other nodes at the same moment, servers that are refused."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
+from tests.support.postgres import UNSAFE, database, loop, nodes
+
+from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place
+from postroad.spool.postgres import Accepted, PostgresSpool, is_url, without_password
+from postroad.spool.postgres import lanes as of_lanes
+from postroad.spool.postgres.commits import BEGIN
+from postroad.spool.postgres.promise import check_clock, check_promise
+
+LEASE = "UPDATE postroad.node SET renewed_at = renewed_at - interval '{} s' WHERE name = ANY($1)"
+
+
+def run(story, *names, **settings):
+    """Run a story about these nodes on one empty database."""
+
+    async def whole():
+        async with nodes(*names, **settings) as spools:
+            return await story(*spools)
+
+    return loop().run(whole())
+
+
+@asynccontextmanager
+async def a_client():
+    """Somebody else's connection to the database."""
+    db = await asyncpg.connect(database(), statement_cache_size=0)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+async def pass_time(seconds, *names):
+    """The database's clock goes on for these, as it were."""
+    async with a_client() as db:
+        await db.execute(LEASE.format(seconds), names)
+
+
+async def trouble_of(call):
+    """The kind of trouble that a call ends in, and its words."""
+    with pytest.raises(SpoolError) as trouble:
+        await call
+    return trouble.value.kind, trouble.value.why
+
+
+def test_concurrent_messages_share_a_commit():
+    """A hundred messages at once, and their settlements: a few commits, not two hundred."""
+
+    async def story(spool):
+        parcels = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(100)))
+        await asyncio.gather(*(spool.settle([Settlement(parcel)], NOW) for (parcel,) in parcels))
+        stats = await spool.stats(NOW)
+        return stats.messages, stats.finished, spool.commits <= 10
+
+    assert (0, 100, True) == run(story, "one")
+
+
+def test_two_nodes_share_the_mail():
+    """They claim at the same moment, and no parcel twice."""
+
+    async def story(one, two):
+        await asyncio.gather(*(one.add(letter(f"m{n}", f"x@{n % 40}.example"), BODY) for n in range(400)))
+        claims = await asyncio.gather(*(spool.claim(NOW, 30, each=3) for _ in range(10) for spool in (one, two)))
+        while more := await one.claim(NOW, 100, each=100):
+            claims.append(more)
+        numbers = [parcel.number for parcels in claims for parcel in parcels]
+        return len(numbers), len(set(numbers))
+
+    assert (400, 400) == run(story, "one", "two")
+
+
+def test_the_last_two_parcels_of_a_message_settled_at_once():
+    """By two nodes: one of them finishes the message, whichever is later."""
+
+    async def story(one, two):
+        for n in range(10):
+            await one.add(letter(f"m{n}", "a@one.example", "b@two.example"), BODY)
+            (a,), (b,) = await one.claim(NOW, 1, each=1), await two.claim(NOW, 1, each=1)
+            await asyncio.gather(
+                one.settle([Settlement(a, record="{}")], NOW), two.settle([Settlement(b, record="{}")], NOW)
+            )
+        told = [await one.story(f"m{n}") for n in range(10)]
+        return {(one.finished_at, len(one.records)) for one in told}, (await one.stats(NOW)).messages
+
+    assert ({(NOW, 2)}, 0) == run(story, "one", "two")
+
+
+def test_a_node_that_starts_takes_its_own_claims_back():
+    """Claimed by a dead node -> due at once; what was arriving is swept up; the other node keeps what it has."""
+
+    async def story(one, two):
+        await one.add(letter("m1"), BODY, claim=True)
+        await two.add(letter("m2"), BODY, claim=True)
+        await one.write("m3", b"half")
+        again = await PostgresSpool.open(database(), node="one", accepted=UNSAFE)
+        (parcel,) = await again.claim(NOW, 10, each=10)
+        body = await octets(again, parcel.mail)
+        await again.sweep(NOW)
+        async with a_client() as db:
+            halves = await db.fetchval("SELECT count(*) FROM postroad.piece WHERE id = 'm3'")
+        await again.close()
+        return parcel.mail.id, body, halves
+
+    assert ("m1", BODY, 0) == run(story, "one", "two")
+
+
+def test_a_name_belongs_to_the_last_process_that_took_it():
+    """The one before settles nothing, claims nothing, accepts nothing to deliver, and is told which process it is."""
+
+    async def story(old):
+        (parcel,) = await old.add(letter("m1"), BODY, claim=True)
+        new = await PostgresSpool.open(database(), node="one", accepted=UNSAFE)
+        await old.settle([Settlement(parcel, record="{}")], NOW)
+        told = [
+            await trouble_of(old.add(letter("m2"), BODY, claim=True)),
+            await trouble_of(old.claim(NOW, 1, each=1)),
+            await trouble_of(old.renew(NOW)),
+            await trouble_of(old.add(letter("m2"), BODY)),
+        ]
+        left = await states(new)
+        await new.close()
+        return left, {kind for kind, _ in told}, all("the name one" in why and "process" in why for _, why in told)
+
+    assert ([("far.example", "waiting")], {Trouble.LOCKED}, True) == run(story, "one")
+
+
+def test_a_lease_that_ran_out_frees_what_the_dead_had():
+    """After a lease, no sooner; who comes back settles and reads nothing of it, but goes on in a new life."""
+
+    async def story(one, two):
+        (lost,) = await one.add(letter("m1"), BODY, claim=True)
+        (kept,) = await two.add(letter("m2"), BODY, claim=True)
+        await pass_time(58, "one")
+        freed = [await two.renew(NOW)]
+        await pass_time(2, "one")
+        freed.append(await two.renew(NOW))
+        before = await states(two)
+        (fresh,) = await one.add(letter("m3"), BODY, claim=True)  # a new life begins
+        own = await one.claim(NOW, 10, each=10)
+        at_hand = one.at_hand(lost.mail), one.at_hand(fresh.mail)
+        (taken,) = await two.claim(NOW, 10, each=10)
+        reading = await trouble_of(one.piece("m1", 0))
+        await one.settle([Settlement(lost, record="{}"), Settlement(fresh)], NOW)
+        await two.settle([Settlement(kept), Settlement(taken)], NOW)
+        return freed, before[0], own, at_hand, taken.mail.id, reading[0], (await two.stats(NOW)).finished
+
+    expected = [0, 1], ("far.example", "waiting"), (), (None, BODY), "m1", Trouble.MISSING, 3
+    assert expected == run(story, "one", "two")
+
+
+def test_a_parcel_is_never_in_the_same_hands_twice():
+    """Lost with a lease: this node claims it again once it is done with the first time, not before."""
+
+    async def story(one, two):
+        (lost,) = await one.add(letter("m1"), BODY, claim=True)
+        await pass_time(61, "one")
+        await two.renew(NOW)
+        await one.renew(NOW)
+        first = await one.claim(NOW, 10, each=10)
+        await one.settle([Settlement(lost)], NOW)
+        return first, await one.claim(NOW, 10, each=10) == (lost,)
+
+    assert ((), True) == run(story, "one", "two")
+
+
+def test_when_the_database_was_away_no_node_is_dead():
+    """None could renew: the first one that does gives all of them another lease."""
+
+    async def story(one, two):
+        await one.add(letter("m1"), BODY, claim=True)
+        await pass_time(300, "one", "two")
+        return [await two.renew(NOW), await two.renew(NOW), await one.renew(NOW)], await states(one)
+
+    assert ([0, 0, 0], [("far.example", "claimed")]) == run(story, "one", "two")
+
+
+def test_a_claim_of_nobody_is_freed():
+    """Committed as its node was buried: the next renewal of any node finds it."""
+
+    async def story(one):
+        await one.add(letter("m1"), BODY)
+        async with a_client() as db:
+            await db.execute("UPDATE postroad.parcel SET holder = 0")
+        return [await one.renew(NOW), len(await one.claim(NOW, 1, each=1))]
+
+    assert [1, 1] == run(story, "one")
+
+
+def test_a_tool_changes_the_queue_of_a_living_relay():
+    """It lists, holds, deletes and adds, but claims and settles nothing; where no spool is it makes none."""
+
+    async def story(relay):
+        tool = await PostgresSpool.open(database(), node="", accepted=UNSAFE)
+        await relay.add(letter("m1"), BODY)
+        await tool.add(letter("m2"), BODY)
+        counts = await tool.hold(EVERYTHING), await tool.delete(Selection(ids=("m1",)), NOW)
+        for call in (tool.claim(NOW, 1, each=1), tool.renew(NOW), tool.settle([], NOW), tool.release([])):
+            with pytest.raises(ValueError, match="a tool has no node"):
+                await call
+        await tool.close()
+        return counts, await states(relay)
+
+    assert ((2, 1), [("far.example", "held")]) == run(story, "one")
+
+    async def nowhere():
+        kind, why = await trouble_of(PostgresSpool.open(database("_empty"), node="", accepted=UNSAFE))
+        assert (Trouble.MISSING, True) == (kind, "start the relay" in why)
+
+    loop().run(nowhere())
+
+
+def test_a_low_bound_of_a_lane_is_only_a_detour():
+    """While another node lets mail wait there, a lane that ran empty stays; the next claim finds that out."""
+
+    async def story(one):
+        await one.add(letter("m1"), BODY)
+        part = of_lanes._part("far.example")
+        async with a_client() as db, db.transaction():
+            await db.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", of_lanes._LOCKS, part)
+            (parcel,) = await one.claim(NOW, 1, each=1)
+            stays = await db.fetchval("SELECT count(*) FROM postroad.lane")
+            due = await one.next_due()
+            await one.settle([Settlement(parcel, parcel.mail.envelope.recipients, NOW + 60)], NOW)
+            due = due, await one.next_due()
+        nothing = await one.claim(NOW, 1, each=1)
+        async with a_client() as db:
+            exact = await db.fetchval("SELECT turn_at FROM postroad.lane")
+        return stays, due, nothing, exact
+
+    assert (1, (None, NOW + 60), (), NOW + 60) == run(story, "one")
+
+
+def test_a_missing_lane_is_made_again():
+    """Within the hour, and at each start of a node: nothing waits for ever."""
+
+    async def story(one):
+        await one.add(letter("m1"), BODY)
+        async with a_client() as db:
+            await db.execute("DELETE FROM postroad.lane")
+        lost = await one.claim(NOW, 1, each=1)
+        await one.clock_set_back(NOW, NOW + 1)
+        return lost, len(await one.claim(NOW, 1, each=1))
+
+    assert ((), 1) == run(story, "one")
+
+
+def test_a_damaged_row_is_held_and_blocks_nothing():
+    """The others of its lane are claimed, and the queue says what is wrong with it."""
+
+    async def story(one):
+        for id_ in ("m1", "m2"):
+            await one.add(letter(id_), BODY)
+        async with a_client() as db:
+            await db.execute("UPDATE postroad.message SET about = '[1,' WHERE id = 'm1'")
+        taken = [parcel.mail.id for parcel in await one.claim(NOW, 10, each=10)]
+        return taken, [(listed.state.value, listed.said[:18]) for listed in await one.listed(EVERYTHING)]
+
+    assert (["m2"], [("held", "what the spool has"), ("claimed", "")]) == run(story, "one")
+
+
+def test_a_call_that_is_cancelled_gives_back_what_it_claimed():
+    """Nobody would ever settle it."""
+
+    async def story(one):
+        await one.add(letter("m1"), BODY)
+        calls = [asyncio.ensure_future(one.claim(NOW, 1, each=1)), one.add(letter("m2"), BODY, claim=True)]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        while len(seen := await states(one)) < 2 or "claimed" in {
+            state for _, state in seen
+        }:  # asks the server each time
+            pass
+        return seen
+
+    assert [("far.example", "waiting")] * 2 == run(story, "one")
+
+
+def test_texts_that_the_database_does_not_take():
+    """A NUL in what a host said, or in what was learned: it is kept as far as it can be shown, and mail goes on."""
+
+    async def story(one):
+        (parcel,) = await one.add(letter("m1"), BODY, claim=True)
+        left = parcel.mail.envelope.recipients
+        await one.settle([Settlement(parcel, left, NOW + 1, '{"a": "\\u0000\0"}', said="550 \0\udcff")], NOW)
+        await one.learn([Lesson("k", "a\0b", "\0", 1, NOW)])
+        return [listed.said for listed in await one.listed(EVERYTHING)], await one.recall("k", "a\0")
+
+    assert (["550 \ufffd?"], (Lesson("k", "a\0b", "\0", 1, NOW),)) == run(story, "one")
+
+
+def test_a_day_of_history_is_dropped_as_a_table():
+    """Not while somebody reads it: nobody waits for that, and the next sweep does it."""
+
+    async def days(db):
+        return await db.fetchval("SELECT count(*) FROM pg_partition_tree('postroad.past') WHERE isleaf AND level = 1")
+
+    async def story(one):
+        (parcel,) = await one.add(letter("m1"), BODY, claim=True)
+        await one.sweep(NOW)
+        await one.settle([Settlement(parcel)], NOW)
+        later = NOW + 3 * 86400
+        async with a_client() as db:
+            async with db.transaction():
+                await db.fetch("SELECT * FROM postroad.past")
+                await one.sweep(later)
+                busy = await days(db), (await one.story("m1"))
+            await one.sweep(later)
+            return busy[0] > 1, busy[1], await days(db)
+
+    assert (True, None, 1) == run(story, "one")
+
+
+def test_a_newer_schema_that_serves_us_is_used():
+    """A node of the next version has migrated: this one goes on, and may start; once it is not served, it says so."""
+
+    async def story(one):
+        async with a_client() as db:
+            await db.execute(
+                "UPDATE postroad.spool SET version = 2, serves = 1; ALTER TABLE postroad.parcel ADD next int"
+            )
+            added = len(await one.add(letter("m1"), BODY)), len(await one.claim(NOW, 1, each=1)), await one.renew(NOW)
+            await (await PostgresSpool.open(database(), node="two", accepted=UNSAFE)).close()
+            await db.execute("UPDATE postroad.spool SET serves = 2; ALTER TABLE postroad.parcel DROP next")
+        told = [
+            await trouble_of(one.renew(NOW)),
+            await trouble_of(one.add(letter("m2"), BODY)),
+            await trouble_of(PostgresSpool.open(database(), node="two", accepted=UNSAFE)),
+        ]
+        return added, {kind for kind, _ in told}, "schema 2, this one knows 1" in told[0][1]
+
+    assert ((1, 1, 0), {Trouble.NEWER}, True) == run(story, "one")
+
+
+def test_nodes_that_start_together_make_the_spool_once():
+    """The others wait for the first."""
+
+    async def together():
+        where = database("_together")
+        spools = await asyncio.gather(*(PostgresSpool.open(where, node=f"n{n}", accepted=UNSAFE) for n in range(4)))
+        await spools[0].add(letter(), BODY)
+        seen = [(await spool.stats(NOW)).messages for spool in spools]
+        for spool in spools:
+            await spool.close()
+        return seen
+
+    assert [1, 1, 1, 1] == loop().run(together())
+
+
+class Answers:
+    """A server with these settings."""
+
+    def __init__(self, **settings):
+        self.row = {
+            "version": 180000, "is_standby": False, "encoding": "UTF8", "fsync": "on", "waits_for": "on",
+            "standbys": "", "read_only": "off", "replicas": 0, "clock": NOW, **settings,
+        }  # fmt: skip
+
+    async def fetchrow(self, _query):
+        return self.row
+
+
+@pytest.mark.parametrize(
+    ("settings", "accepted", "words"),
+    [
+        ({}, Accepted(), ""),
+        ({"version": 130011}, Accepted(), "PostgreSQL 13: 14 or newer"),
+        ({"encoding": "SQL_ASCII"}, Accepted(unsafe=True), "create one with ENCODING 'UTF8'"),
+        ({"fsync": "off"}, Accepted(), "set fsync = on"),
+        ({"fsync": "off"}, Accepted(unsafe=True), ""),
+        ({"waits_for": "off"}, Accepted(asynchronous=True), "set it to on"),
+        ({"waits_for": "local"}, Accepted(), ""),
+        ({"waits_for": "local", "standbys": "*", "replicas": 1}, Accepted(), "synchronous_commit is local"),
+        ({"waits_for": "remote_write", "standbys": "*", "replicas": 1}, Accepted(), ""),
+        ({"replicas": 1}, Accepted(), "a failover loses mail"),
+        ({"replicas": 1}, Accepted(asynchronous=True), ""),
+        ({"is_standby": True}, Accepted(unsafe=True), "name the primary"),
+        ({"read_only": "on"}, Accepted(), "name the primary"),
+    ],
+)
+def test_a_server_that_cannot_keep_the_promise_is_refused(settings, accepted, words):
+    """With what to do about it."""
+
+    async def story():
+        try:
+            return await check_promise(Answers(**settings), accepted)
+        except SpoolError as trouble:
+            return trouble.why
+
+    answer = asyncio.run(story())
+    assert answer == NOW if not words else words in answer
+
+
+def test_a_clock_that_is_wrong_keeps_a_node_from_starting():
+    """By more than five seconds, in words."""
+    check_clock(NOW, NOW + 5)
+    with pytest.raises(SpoolError, match="86400 s ahead of the database's"):
+        check_clock(NOW + 86400, NOW)
+
+    async def story():
+        return await trouble_of(PostgresSpool.open(database(), node="one", accepted=UNSAFE, clock=lambda: NOW))
+
+    assert "behind the database's" in loop().run(story())[1]
+
+
+def test_a_server_that_loses_its_promise_gets_no_new_mail():
+    """Each sweep looks: what was accepted is settled, and mail is accepted again once it is well."""
+
+    async def story(one):
+        (parcel,) = await one.add(letter("m1"), BODY, claim=True)
+        one._accepted = Accepted()  # the server of the tests has no fsync
+        told = [await trouble_of(one.sweep(NOW)), await trouble_of(one.add(letter("m2"), BODY))]
+        await one.settle([Settlement(parcel)], NOW)
+        one._accepted = UNSAFE
+        await one.sweep(NOW)
+        await one.renew(NOW)
+        await one.add(letter("m2"), BODY)
+        return {kind for kind, _ in told}, (await one.stats(NOW)).finished
+
+    assert ({Trouble.FAILING}, 1) == run(story, "one")
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"postgresql://ann:{SECRET}@db.example:5433/mail", "postgresql://ann@db.example:5433/mail"),
+        (f"postgres://db.example/mail?user=ann&password={SECRET}", "postgres://db.example/mail?user=ann"),
+        ("postgresql:///mail?host=/run/pg", "postgresql:///mail?host=/run/pg"),
+        (f"postgresql://ann:{SECRET}@[::1/mail", "postgresql://..."),
+    ],
+)
+def test_a_password_is_in_no_message(url, shown):
+    """Whatever form the URL has, and whatever is wrong with it."""
+    assert (True, shown) == (is_url(url), without_password(url))
+
+    async def story():
+        where = url.replace("db.example:5433", "127.0.0.1:1").replace("db.example", "127.0.0.1:1")
+        return await trouble_of(PostgresSpool.open(where, node="one"))
+
+    if "/run/pg" not in url:
+        kind, why = asyncio.run(story())
+        assert (False, True) == (SECRET in why, kind in {Trouble.GONE, Trouble.MISSING})
+
+
+def test_a_folder_is_no_url():
+    """What begins otherwise is not taken for one."""
+    assert [False] * 4 == [is_url(text) for text in ("/var/spool", "mysql://x/y", "postgresql:", "")]
+
+
+def test_without_the_driver_the_fix_is_said(monkeypatch):
+    """A folder needs none."""
+    monkeypatch.setitem(__import__("sys").modules, "postroad.spool.postgres.spool", None)
+
+    async def story():
+        return await trouble_of(open_place("postgresql:///mail", node="one"))
+
+    kind, why = asyncio.run(story())
+    assert (Trouble.MISSING, True) == (kind, "pip install 'postroad[postgres]'" in why)
+
+
+def test_a_claim_follows_its_indexes_without_statistics():
+    """However many parcels there are: nothing is sorted or read from end to end."""
+
+    async def story(_one):
+        async with a_client() as db:
+            await db.execute(BEGIN)
+            values = "(0, '{}', 8, 10, 10, 1, '{}')"
+            types = "double precision, text[], bigint, bigint, bigint, bigint, bigint[]"
+            await db.execute(f"PREPARE claim ({types}) AS {of_lanes._CLAIM}")
+            plan = "\n".join(row[0] for row in await db.fetch(f"EXPLAIN EXECUTE claim {values}"))
+            await db.execute("ROLLBACK")
+        return plan
+
+    plan = run(story, "one")
+    assert ["parcel_waiting", "lane_turn", "message_pkey"] == [
+        index for index in ("parcel_waiting", "lane_turn", "message_pkey") if f"using {index}" in plan
+    ]
+    assert "Seq Scan" not in plan

@@ -1,0 +1,225 @@
+"""PostgreSQL or the way to it fails, at every step: what was promised is kept, and nothing is done twice."""
+
+import asyncio
+import os
+import random
+from unittest.mock import patch
+
+import asyncpg
+import pytest
+from tests.support.examples import examples
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
+from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
+
+from postroad.spool import Settlement, SpoolError, Trouble
+from postroad.spool.postgres import PostgresSpool, connections
+from postroad.spool.postgres.trouble import trouble_with
+
+
+class Breaking:
+    """A connection that is lost at one statement of all that are sent, before it arrives or before its answer does."""
+
+    def __init__(self, db, fate):
+        self.db = db
+        self.fate = fate
+
+    def __getattr__(self, name):
+        found = getattr(self.db, name)
+        return self.through(found) if name in {"execute", "fetch", "fetchrow", "fetchval"} else found
+
+    def through(self, call):
+        """Send a statement, if it is not the one."""
+
+        async def send(query, *args, **kwargs):
+            now = self.fate.strikes(query)
+            if now and self.fate.before:
+                self.lose()
+            result = await call(query, *args, **kwargs)
+            if now:
+                self.lose()
+            return result
+
+        return send
+
+    def lose(self):
+        """As a cable cut."""
+        self.db.terminate()
+        raise asyncpg.exceptions.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+class Fate:
+    """Which statement it is, of all or only of some; `down`: there is no server any more from then on."""
+
+    def __init__(self, *, before=False, only="", goes_down=False):
+        self.at = 0  # none, until it is said
+        self.seen = 0
+        self.before = before
+        self.only = only
+        self.goes_down = goes_down
+        self.down = False
+
+    def strikes(self, query):
+        """Whether this is the one."""
+        self.seen += bool(self.at) and (not self.only or query == self.only)
+        is_it = self.seen == self.at > 0 and (not self.only or query == self.only)
+        self.down |= is_it and self.goes_down
+        return is_it
+
+    def __enter__(self):
+        def wrap(db):
+            if not self.down:
+                return Breaking(db, self)
+            db.terminate()
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        self.patch = patch.object(Kept, "wrap", staticmethod(wrap))
+        self.patch.start()
+        return self
+
+    def __exit__(self, *_):
+        self.patch.stop()
+
+
+async def day(fate, at):
+    """Mail comes, waits, is claimed and settled; what is to be seen in the end."""
+    with fate:
+        async with nodes("one") as (spool,):
+            fate.at = at
+            (parcel,) = await spool.add(letter("m1"), BODY, claim=True)
+            await spool.add(letter("m2", "a@one.example", "b@two.example"), BODY)
+            one, two = await spool.claim(NOW, 2, each=1)
+            report = letter("r1", "ann@home.example", sender="", size=3)
+            await spool.settle([Settlement(parcel, record="{}", reports=((report, b"dsn"),))], NOW)
+            left = two.mail.envelope.recipients
+            await spool.settle([Settlement(one, record="{}"), Settlement(two, left, NOW + 5, "{}", said="no")], NOW)
+            await spool.release([parcel for (parcel,) in [await spool.add(letter("m3"), BODY, claim=True)]])
+            body = await octets(spool, letter("m3"))
+            fate.at = 0
+            stats = await spool.stats(NOW)
+            told = [await spool.story(id_) for id_ in ("m1", "m2", "m3", "r1")]
+            seen = [(len(each.parcels), len(each.records), each.finished_at) for each in told]
+            again = sorted(parcel.mail.id for parcel in await spool.claim(NOW + 9, 9, each=9))
+        return body, stats, seen, again
+
+
+def end_of_day(at, *, commit=False):
+    """What is seen if the connection is lost at that statement: before a COMMIT arrives, or before an answer does."""
+    fate = Fate(before=commit, only="COMMIT" if commit else "")
+    with patch.object(connections, "_PAUSES_S", (0.0,)):
+        return loop().run(day(fate, at)), fate.seen
+
+
+@pytest.mark.parametrize(("commit", "share"), [(False, 14), (True, 4)], ids=["answers", "commits"])
+def test_the_connection_is_lost_at_any_statement(commit, share):
+    """Each call comes out as if nothing had happened: done once. All of them in a thorough run, else some."""
+    expected, statements = end_of_day(10**6, commit=commit)
+    assert ([(0, 1, NOW), (1, 2, None), (1, 0, None), (1, 0, None)], ["m2", "m3", "r1"]) == expected[2:]
+    assert statements > share
+    for at in random.Random(share).sample(range(1, statements + 1), min(examples(share), statements)):
+        assert expected == end_of_day(at, commit=commit)[0], at
+
+
+def test_a_commit_that_nobody_can_be_asked_about():
+    """The client is told to come again; once there is a server, what was claimed in vain waits, and is delivered."""
+
+    async def story():
+        fate = Fate(only="COMMIT", goes_down=True)
+        with fate:
+            async with nodes("one") as (spool,):
+                fate.at = 1
+                with patch.object(connections, "PATIENCE_S", -1.0):
+                    with pytest.raises(SpoolError) as trouble:
+                        await spool.add(letter("m1"), BODY, claim=True)
+                    with pytest.raises(SpoolError):
+                        await spool.add(letter("m2"), BODY, claim=True)
+                fate.down, fate.at = False, 0
+                await spool.add(letter("m2"), BODY, claim=True)
+                while ("far.example", "waiting") not in await states(spool):  # asks the server each time
+                    pass
+                seen = await states(spool)
+        return trouble.value.kind, seen
+
+    assert (Trouble.GONE, [("far.example", "waiting"), ("far.example", "claimed")]) == loop().run(story())
+
+
+def test_a_server_that_crashes_and_comes_back():
+    """With fsync: what was accepted is there; who was under way is served when it is back; without it they are told."""
+    server = Server(room_for_a_server() / f"postroad-crash-{os.getpid()}")
+    server.make()
+    server.start()
+    try:
+        accepted, told, waiting = asyncio.run(crash(server))
+    finally:
+        server.stop()
+        server.remove()
+    assert ({f"m{n}" for n in range(60)}, (Trouble.GONE, Trouble.GONE)) == (accepted, told)
+    assert sorted([*accepted, "late"]) == waiting
+
+
+async def crash(server):
+    """Two crashes: one in the middle of sixty messages, one for so long that clients are sent away."""
+    spool = await PostgresSpool.open(server.url(), node="one")
+    accepted = set()
+
+    async def client(n):
+        for each in range(n, n + 6):
+            await spool.add(letter(f"m{each}"), BODY)
+            accepted.add(f"m{each}")
+            if len(accepted) == 20:
+                await asyncio.to_thread(server.stop)
+                await asyncio.to_thread(server.start)
+
+    await asyncio.gather(*(client(n) for n in range(0, 60, 6)))
+    await asyncio.to_thread(server.stop)
+    with patch.object(connections, "PATIENCE_S", -1.0):
+        told = await trouble_of(spool.add(letter("late"), BODY)), await trouble_of(spool.stats(NOW))
+    await asyncio.to_thread(server.start)
+    await spool.add(letter("late"), BODY)
+    waiting = sorted(one.parcel.mail.id for one in await spool.listed(EVERYTHING, 100))
+    await spool.close()
+    return accepted, told, waiting
+
+
+async def trouble_of(call):
+    """The kind of trouble that a call ends in."""
+    with pytest.raises(SpoolError) as trouble:
+        await call
+    return trouble.value.kind
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        (asyncpg.DiskFullError("no space"), Trouble.FULL),
+        (asyncpg.ReadOnlySQLTransactionError("read only"), Trouble.READ_ONLY),
+        (asyncpg.InsufficientPrivilegeError("denied"), Trouble.READ_ONLY),
+        (asyncpg.InvalidPasswordError("no"), Trouble.READ_ONLY),
+        (asyncpg.InvalidCatalogNameError("no such database"), Trouble.MISSING),
+        (asyncpg.LockNotAvailableError("lock timeout"), Trouble.LOCKED),
+        (asyncpg.DeadlockDetectedError("deadlock"), Trouble.LOCKED),
+        (asyncpg.TooManyConnectionsError("sorry"), Trouble.FAILING),
+        (asyncpg.AdminShutdownError("terminating"), Trouble.GONE),
+        (asyncpg.CannotConnectNowError("starting"), Trouble.GONE),
+        (asyncpg.UndefinedTableError("gone"), Trouble.GONE),
+        (asyncpg.DataCorruptedError("bad page"), Trouble.CORRUPT),
+        (asyncpg.InterfaceError("connection is closed"), Trouble.GONE),
+        (ConnectionRefusedError(111, "Connection refused"), Trouble.GONE),
+        (TimeoutError(), Trouble.GONE),
+        (asyncpg.DataError("not an integer"), None),
+        (ValueError("a fault"), None),
+    ],
+)
+def test_each_complaint_is_a_trouble_of_a_kind(problem, kind):
+    """In one sentence that says where; a fault of the program is none."""
+    trouble = trouble_with("postgresql://db.example/mail", problem)
+    assert kind == (trouble and trouble.kind)
+    assert trouble is None or "postgresql://db.example/mail" in trouble.why
+
+
+def test_no_server_at_the_start():
+    """The relay is told where none is."""
+
+    async def story():
+        return await trouble_of(PostgresSpool.open("postgresql://127.0.0.1:1/mail", node="one"))
+
+    assert Trouble.GONE == asyncio.run(story())
