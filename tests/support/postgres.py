@@ -19,14 +19,14 @@ from unittest.mock import patch
 
 import asyncpg
 
-from postroad.spool.postgres import Accepted, PostgresSpool, connections
-from postroad.spool.postgres.connections import Connections
+from postroad.spool.postgres import AcceptedRisks, PostgresSpool, connections
+from postroad.spool.postgres.connections import DatabaseConnections
 
 # No test depends on how fast this machine is
 connections.CONNECT_S = connections.ANSWER_S = None
 connections.PATIENCE_S = float("inf")
 
-UNSAFE = Accepted(unsafe=True)
+UNSAFE = AcceptedRisks(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
 TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "record", "past", "lesson"]
@@ -123,8 +123,8 @@ def database(name=""):
 _KEPT = {}  # URL -> idle connections
 
 
-class Kept(Connections):
-    """Connections that outlive their spool: a new one costs the server as much as ten stories."""
+class Kept(DatabaseConnections):
+    """DatabaseConnections that outlive their spool: a new one costs the server as much as ten stories."""
 
     wrap = staticmethod(lambda db: db)  # what a test makes of a connection
     unwrap = staticmethod(lambda db: getattr(db, "db", db))
@@ -170,7 +170,7 @@ async def nodes(*names, url=None, **settings):
         _KEPT.setdefault(where, []).append(Kept.unwrap(db))
     spools = []
     try:
-        with patch("postroad.spool.postgres.spool.Connections", Kept):
+        with patch("postroad.spool.postgres.spool.DatabaseConnections", Kept):
             for name in names:
                 spools.append(await PostgresSpool.open(where, node=name, accepted=UNSAFE, **settings))  # noqa: PERF401
         yield spools

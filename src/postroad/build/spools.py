@@ -41,13 +41,19 @@ async def open_queue(where: Path | str) -> SqliteSpool | PostgresSpool:
     return await open_place(where, node="", asynchronous=True)
 
 
-def lessons_in(folder: Path, kind: str) -> tuple[Lesson, ...]:
+async def lessons_in(where: Path | str, kind: str) -> tuple[Lesson, ...]:
     """What the relay of a spool has learned of a kind, whether it runs or not. Nothing is made or changed.
 
     Raises:
         SpoolError: missing, newer, corrupt, locked, not ours to read.
 
     """
-    from postroad.spool.sqlite import read_lessons  # noqa: PLC0415  # as above
+    if isinstance(where, Path):
+        from postroad.spool.sqlite import read_lessons  # noqa: PLC0415  # as above
 
-    return read_lessons(folder, kind)
+        return read_lessons(where, kind)
+    spool = await open_queue(where)
+    try:
+        return await spool.recall(kind)
+    finally:
+        await spool.close()

@@ -5,7 +5,7 @@ Rule 2: only `doubts` opens what a setting names (certificates, folders), and it
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
-pydantic), `model` (every setting), `table`, `bounds`, `spool`, `aliases` and `tls_report` (of it: what all tables are,
+pydantic), `model` (every setting), `table`, `bounds`, `aliases`, `spool` and `tls_report` (of it: what all tables are,
 those of how much clients may send, and three more), `contradictions` (what two of them say against each other),
 `loading` (a file, as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by
 them), `problems` (what is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the

@@ -48,7 +48,7 @@ async def policies_as_relay(config: Config, resolver: Resolver, fetch_by: Fetch 
     """
     store, why_not = MemoryLearned(), ""
     try:
-        await store.learn(lessons_in(config.spool.path, KIND))
+        await store.learn(await lessons_in(config.spool.place, KIND))
     except SpoolError as trouble:
         why_not = "" if trouble.kind is Trouble.MISSING else trouble.why  # a relay that never ran has kept nothing
     once = fetched_once(fetch_by) if fetch_by else None

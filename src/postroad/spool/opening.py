@@ -44,9 +44,9 @@ async def open_place(
 
         return await SqliteSpool.open(where, node=node, history_s=history_s, reserve=reserve)
     try:
-        from postroad.spool.postgres import Accepted, PostgresSpool  # noqa: PLC0415  # as above
+        from postroad.spool.postgres import AcceptedRisks, PostgresSpool  # noqa: PLC0415  # as above
     except ModuleNotFoundError as problem:
         why = f"a spool on PostgreSQL needs {problem.name}: pip install 'postroad[postgres]'"
         raise SpoolError(Trouble.MISSING, why) from None
-    accepted = Accepted(asynchronous=asynchronous)
+    accepted = AcceptedRisks(asynchronous=asynchronous)
     return await PostgresSpool.open(where, node=node, history_s=history_s, accepted=accepted, clock=clock)

@@ -356,17 +356,6 @@ def test_the_environment_may_name_the_file(tmp_path, monkeypatch):
     assert find() == (USUAL_FILE if USUAL_FILE.exists() else None)
 
 
-@pytest.mark.parametrize(("wait", "is_right"), [("0s", True), ("60s", True), ("61s", False), ("1000 days", False)])
-def test_mail_waits_a_minute_at_most_for_a_policy(wait, is_right):
-    """A web server that hangs would hold it up."""
-    text = f"deliver.mta_sts_wait = '{wait}'"
-    if is_right:
-        read(text, FILE)
-        return
-    with pytest.raises(InputError, match=r"deliver: mta_sts_wait is longer than a minute.*; write less"):
-        read(text, FILE)
-
-
 URL = "postgresql://ann:hunter2@db.example/mail"
 
 

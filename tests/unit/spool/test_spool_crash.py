@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.support.letters import NOW, letter
 from postroad.spool import Settlement
-from postroad.spool.postgres import Accepted, PostgresSpool, is_url
+from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url
 from postroad.spool.sqlite import SqliteSpool
 
 def say(word, id_):
@@ -41,7 +41,7 @@ async def client(spool, name):
 
 async def main():
     if is_url(where := sys.argv[1]):
-        spool = await PostgresSpool.open(where, node="one", accepted=Accepted(unsafe=True))
+        spool = await PostgresSpool.open(where, node="one", accepted=AcceptedRisks(unsafe=True))
     else:
         spool = await SqliteSpool.open(Path(where), node="one")
     await asyncio.gather(*(client(spool, f"c{n}") for n in range(20)))

@@ -18,12 +18,12 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.postgres.address import is_url, without_password
-    from postroad.spool.postgres.promise import Accepted
+    from postroad.spool.postgres.promise import AcceptedRisks
     from postroad.spool.postgres.spool import PostgresSpool
 
 __getattr__, __dir__ = door(
     __name__,
     address="is_url without_password",
-    promise="Accepted",
+    promise="AcceptedRisks",
     spool="PostgresSpool",
 )

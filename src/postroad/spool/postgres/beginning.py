@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from postroad.spool.postgres import lanes, leases
 from postroad.spool.postgres.connections import Db
-from postroad.spool.postgres.promise import Accepted, check_clock, check_promise
-from postroad.spool.postgres.transaction import Life, Transaction
+from postroad.spool.postgres.promise import AcceptedRisks, check_clock, check_promise
+from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.versions import migrate
 
 
@@ -17,7 +17,7 @@ class Beginning:
     """The first transaction of a node, or of a tool, which has no name."""
 
     life: Life
-    accepted: Accepted
+    accepted: AcceptedRisks
     clock: Callable[[], float] | None
 
     async def __call__(self, db: Db) -> None:
@@ -32,6 +32,6 @@ class Beginning:
             check_clock(self.clock(), theirs)
         await migrate(db, make=bool(self.life.name))
         if self.life.name:
-            tx = Transaction(db, self.life)
+            tx = SpoolTransaction(db, self.life)
             await leases.take_name(tx)
             await lanes.settle_lanes(tx)

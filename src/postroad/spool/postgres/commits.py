@@ -6,15 +6,15 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.group import Calls, failed
 from postroad.spool.postgres import lanes
-from postroad.spool.postgres.connections import Connections, Db, Patience, ended
+from postroad.spool.postgres.connections import DatabaseConnections, Db, OutagePatience, ended
 from postroad.spool.postgres.days import is_missing_day, make_day
 from postroad.spool.postgres.leases import LostToken, revive
-from postroad.spool.postgres.transaction import Life, Transaction
+from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.trouble import is_lost, is_worth_another_try, trouble_with, troubles
 
 TRIES = 3
@@ -46,10 +46,10 @@ class InDoubt(Exception):  # noqa: N818  # what it is
         self.transaction = transaction
 
 
-class Commits:
+class GroupCommits:
     """The committer of groups of calls: one at a time."""
 
-    def __init__(self, connections: Connections, life: Life) -> None:
+    def __init__(self, connections: DatabaseConnections, life: Life) -> None:
         self._connections = connections
         self._life = life
         self._doubts: list[tuple[str, list[Calls[Any, Any]]]] = []
@@ -96,7 +96,7 @@ class Commits:
 
     async def _try(self, calls: list[Calls[Any, Any]]) -> Exception | None:
         """What is wrong, if anything is in spite of all that can be done; nothing of the transaction is done then."""
-        patience = Patience(self._connections)
+        patience = OutagePatience(self._connections)
         while True:
             try:
                 await self._transact(calls)
@@ -109,7 +109,7 @@ class Commits:
             else:
                 return None
 
-    async def _obstacle(self, problem: Exception, patience: Patience) -> Exception | None:
+    async def _obstacle(self, problem: Exception, patience: OutagePatience) -> Exception | None:
         """What keeps the same from succeeding now; None once it is out of the way."""
         if is_lost(problem):
             return None if await patience.waits() else problem
@@ -147,7 +147,7 @@ class Commits:
 
     async def _prepare(self, db: Db, calls: list[Calls[Any, Any]]) -> str | None:
         """Do their statements, all but COMMIT: the transaction's number, if it writes anything."""
-        tx = Transaction(db, self._life)
+        tx = SpoolTransaction(db, self._life)
         try:
             await db.execute(BEGIN)
             for each in calls:
@@ -170,7 +170,7 @@ class Commits:
             InDoubt: nobody can be asked.
 
         """
-        patience = Patience(self._connections)
+        patience = OutagePatience(self._connections)
         while True:
             try:
                 status = await self._status(transaction)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.postgres.address import without_password
 from postroad.spool.postgres.trouble import Unanswered, closed, is_lost, troubles
@@ -16,7 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MOST = 4
-"""Connections of a node: two that write, two that read. PostgreSQL has a process for each."""
+"""DatabaseConnections of a node: two that write, two that read. PostgreSQL has a process for each."""
 
 ANSWER_S = 20.0
 """How long a statement may take: no slice of ours takes a second, so who is silent for so long is gone."""
@@ -59,10 +59,10 @@ class Db(Protocol):
         ...
 
 
-class Patience:
+class OutagePatience:
     """How long a server is waited for that does not answer: after one call has waited in vain, no other one does."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: DatabaseConnections) -> None:
         self._connections = connections
         self._until = asyncio.get_running_loop().time() + (0.0 if connections.is_away else PATIENCE_S)
         self._pauses = 0
@@ -78,7 +78,7 @@ class Patience:
         return True
 
 
-class Connections:
+class DatabaseConnections:
     """The connections of one spool."""
 
     def __init__(self, url: str, name: str) -> None:
@@ -118,7 +118,7 @@ class Connections:
             SpoolError: the database could not be read, or this is closed.
 
         """
-        patience = Patience(self)
+        patience = OutagePatience(self)
         with troubles(self.where):
             while True:
                 try:

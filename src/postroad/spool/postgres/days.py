@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.base import SpoolError
-from postroad.spool.postgres.connections import Connections, Db
+from postroad.spool.postgres.connections import DatabaseConnections, Db
 from postroad.spool.postgres.settling import DAY_S
 from postroad.spool.postgres.versions import has_table
 
@@ -20,7 +20,7 @@ class Days:
     """The days that have a partition. `do` does a transaction of the house."""
 
     def __init__(
-        self, connections: Connections, do: Callable[[Callable[[Db], Awaitable[object]]], Awaitable[None]]
+        self, connections: DatabaseConnections, do: Callable[[Callable[[Db], Awaitable[object]]], Awaitable[None]]
     ) -> None:
         self._connections = connections
         self._do = do

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postroad.spool.postgres.transaction import Transaction
+from postroad.spool.postgres.transaction import SpoolTransaction
 
 ARRIVAL_S = 86400.0
 """How long a message may take to arrive."""
@@ -25,13 +25,13 @@ SELECT id FROM old
 """
 
 
-async def remember_from(tx: Transaction, befores: Sequence[float]) -> list[None]:
+async def remember_from(tx: SpoolTransaction, befores: Sequence[float]) -> list[None]:
     """What was finished before a time is not shown any more."""
     await tx.db.execute(_REMEMBER, max(befores))
     return [None] * len(befores)
 
 
-async def sweep_arrivals(tx: Transaction, nows: Sequence[float]) -> list[int]:
+async def sweep_arrivals(tx: SpoolTransaction, nows: Sequence[float]) -> list[int]:
     """Delete one message that never finished arriving: how many."""
     counts = []
     for now in nows:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.base import PARCELS, PIECE, Parcel, SpoolError, StoredMail, Trouble, split
 from postroad.spool.calls import CompleteMessage
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.texts import plain, sender_of
-from postroad.spool.postgres.transaction import Life, Transaction
+from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.rows import write_about, write_recipients
 
 _FRONT = -1
@@ -54,20 +54,20 @@ SELECT EXISTS (
 """
 
 
-async def write(tx: Transaction, pieces: Sequence[tuple[str, bytes]]) -> list[None]:
+async def write(tx: SpoolTransaction, pieces: Sequence[tuple[str, bytes]]) -> list[None]:
     """Add pieces (id, octets) to messages that are arriving."""
     for id_, octets in pieces:
         await _write(tx, id_, octets)
     return [None] * len(pieces)
 
 
-async def discard(tx: Transaction, ids: Sequence[str]) -> list[None]:
+async def discard(tx: SpoolTransaction, ids: Sequence[str]) -> list[None]:
     """Forget messages that were arriving."""
     await tx.db.fetch(_DISCARD, ids)
     return [None] * len(ids)
 
 
-async def add(tx: Transaction, messages: Sequence[CompleteMessage]) -> list[tuple[Parcel, ...]]:
+async def add(tx: SpoolTransaction, messages: Sequence[CompleteMessage]) -> list[tuple[Parcel, ...]]:
     """Keep messages; the parcels of each."""
     numbers = [row[0] for row in await tx.db.fetch(_NUMBERS, len(messages))]
     added = [_parcels(number, whole.mail) for number, whole in zip(numbers, messages, strict=True)]
@@ -94,7 +94,7 @@ async def piece(db: Db, id_: str, ordinal: int, life: Life) -> tuple[bytes, bool
     return (row["front"] or b"") + row["octets"], row["goes_on"]
 
 
-async def _write(tx: Transaction, id_: str, octets: bytes) -> None:
+async def _write(tx: SpoolTransaction, id_: str, octets: bytes) -> None:
     ordinal = await tx.db.fetchval(_ARRIVAL, id_, tx.life.name, len(octets)) - 1
     await tx.db.execute(_PIECE, id_, ordinal, octets)
 
@@ -109,7 +109,7 @@ def _message_row(number: int, whole: CompleteMessage, parcels: int) -> tuple[Any
     return number, mail.id, mail.received_at, mail.size, parcels, sender_of(mail.envelope), plain(write_about(mail))
 
 
-async def _body_rows(tx: Transaction, whole: CompleteMessage) -> list[tuple[str, int, bytes]]:
+async def _body_rows(tx: SpoolTransaction, whole: CompleteMessage) -> list[tuple[str, int, bytes]]:
     """What is still to be stored of a body: mostly all of it, in one piece."""
     mail, rest = whole.mail, whole.rest
     if len(rest) == mail.size <= PIECE and not whole.front:

@@ -13,7 +13,7 @@ from postroad.spool.postgres import history, keeping, lanes, leases, lessons, qu
 from postroad.spool.postgres.transaction import Life
 
 
-class Kinds:
+class PostgresCalls:
     """The kinds of calls of one spool. Parcels that nobody waits for any more are given to `give_back`."""
 
     def __init__(

@@ -14,7 +14,7 @@ from zlib import crc32
 from postroad.spool.base import Parcel
 from postroad.spool.calls import Claim, Release
 from postroad.spool.postgres.connections import Db
-from postroad.spool.postgres.transaction import Transaction
+from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, read_parcel
 
 HASTENED = 1000
@@ -120,7 +120,7 @@ FROM postroad.lane WHERE destination <> ALL($1::text[]) ORDER BY turn_at, turn, 
 """
 
 
-async def settle_lanes(tx: Transaction) -> None:
+async def settle_lanes(tx: SpoolTransaction) -> None:
     """Write into the lanes what the calls of a transaction have changed: once, in the end, in one order."""
     if tx.waiting:
         await _grow(tx.db, tx.waiting)
@@ -144,24 +144,24 @@ async def _refresh(db: Db, destinations: Iterable[str]) -> None:
         await db.fetch(_REFRESH, exact)
 
 
-async def claim(tx: Transaction, asked: Sequence[Claim]) -> list[tuple[Parcel, ...]]:
+async def claim(tx: SpoolTransaction, asked: Sequence[Claim]) -> list[tuple[Parcel, ...]]:
     """Take parcels that are due."""
     return [tuple(await _claim(tx, one)) if one.most > 0 else () for one in asked]
 
 
-async def release(tx: Transaction, asked: Sequence[Release]) -> list[None]:
+async def release(tx: SpoolTransaction, asked: Sequence[Release]) -> list[None]:
     """Give parcels back untouched."""
     which = sorted({parcel.number for parcels, _ in asked for parcel in parcels})
     tx.wait(await tx.db.fetch(_RELEASE, which, tx.token))
     return [None] * len(asked)
 
 
-async def retry_stranded(tx: Transaction, asked: Sequence[tuple[str, float]]) -> list[int]:
+async def retry_stranded(tx: SpoolTransaction, asked: Sequence[tuple[str, float]]) -> list[int]:
     """Make parcels of a destination due that wait for a host; how many."""
     return [tx.wait(await tx.db.fetch(_HASTEN, destination, now, HASTENED)) for destination, now in asked]
 
 
-async def clock_set_back(tx: Transaction, nows: Sequence[float]) -> list[None]:
+async def clock_set_back(tx: SpoolTransaction, nows: Sequence[float]) -> list[None]:
     """No lane was served later than now, and none is missing."""
     for now in nows:
         ahead, missing = await tx.db.fetch(_NOT_AHEAD, now), await tx.db.fetch(_MISSING, "")
@@ -185,7 +185,7 @@ async def next_due(db: Db, skip: Sequence[str]) -> float | None:
         limit *= 8
 
 
-async def _claim(tx: Transaction, asked: Claim) -> list[Parcel]:
+async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
     """Lanes in their turn, a few at first: mostly these have enough."""
     taken: list[Parcel] = []
     served: list[str] = []
@@ -208,7 +208,7 @@ async def _claim(tx: Transaction, asked: Claim) -> list[Parcel]:
     return taken
 
 
-async def _readable(tx: Transaction, rows: Iterable[Any]) -> Any:  # noqa: ANN401  # an iterator of parcels
+async def _readable(tx: SpoolTransaction, rows: Iterable[Any]) -> Any:  # noqa: ANN401  # an iterator of parcels
     """Those that can be read; the others are held, so that none comes again and again and stops its lane."""
     for row in rows:
         if row[5] is None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from postroad.spool.base import LEASE_S, Node, SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
-from postroad.spool.postgres.transaction import Life, Transaction
+from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.versions import check_serves
 
 _TAKE_NAME = """
@@ -48,7 +48,7 @@ class LostToken(Exception):  # noqa: N818  # what happened to it
     """The error that the node's token is not valid any more: its lease ran out, or another process has its name."""
 
 
-async def take_name(tx: Transaction) -> None:
+async def take_name(tx: SpoolTransaction) -> None:
     """Begin a life: what the one before it of this name had claimed is free, what was arriving is lost."""
     tx.life.token = await tx.db.fetchval(_TAKE_NAME, tx.life.name, tx.life.process)
     tx.wait(await tx.db.fetch(_FREE))
@@ -70,7 +70,7 @@ async def revive(db: Db, life: Life) -> None:
     life.begin_anew(token)
 
 
-async def renew(tx: Transaction, asked: Sequence[None]) -> list[int]:
+async def renew(tx: SpoolTransaction, asked: Sequence[None]) -> list[int]:
     """Renew the lease, and bury the dead; how many parcels that freed.
 
     We renew three times in a lease: a longer gap means that the database was away, its clock was set forward, or this

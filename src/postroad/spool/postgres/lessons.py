@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from postroad.spool.base import Lesson
 from postroad.spool.postgres.connections import Db
-from postroad.spool.postgres.transaction import Transaction
+from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import Damaged, moment
 
 _LEARN = """
@@ -22,7 +22,7 @@ WHERE kind = $1 AND key >= $2 AND key < $2 || '\xff'::bytea ORDER BY key
 _FORGET = "DELETE FROM postroad.lesson WHERE kind = $1 AND key = ANY($2::bytea[]) RETURNING 1"
 
 
-async def learn(tx: Transaction, asked: Sequence[Sequence[Lesson]]) -> list[None]:
+async def learn(tx: SpoolTransaction, asked: Sequence[Sequence[Lesson]]) -> list[None]:
     """Keep lessons: of each only once in the statement, in one order, for other nodes count the same."""
     whole: dict[tuple[str, bytes], Lesson] = {}
     counts: dict[tuple[str, bytes], int] = {}
@@ -48,6 +48,6 @@ async def recall(db: Db, kind: str, begin: str) -> tuple[Lesson, ...]:
     return tuple(found)
 
 
-async def forget(tx: Transaction, asked: Sequence[tuple[str, Collection[str]]]) -> list[int]:
+async def forget(tx: SpoolTransaction, asked: Sequence[tuple[str, Collection[str]]]) -> list[int]:
     """Delete lessons of a kind by their keys; how many there were."""
     return [len(await tx.db.fetch(_FORGET, kind, sorted({key.encode() for key in keys}))) for kind, keys in asked]

@@ -25,14 +25,14 @@ SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recov
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedRisks:
     """What the user accepts: that a standby may lack the last commits; in tests, that a power cut loses them."""
 
     asynchronous: bool = False
     unsafe: bool = False
 
 
-async def check_promise(db: Db, accepted: Accepted) -> float:
+async def check_promise(db: Db, accepted: AcceptedRisks) -> float:
     """The time of the server, if it keeps the promise.
 
     Raises:
@@ -63,7 +63,7 @@ def check_clock(ours: float, theirs: float) -> None:
         raise SpoolError(Trouble.FAILING, why)
 
 
-def _broken(found: Any, accepted: Accepted) -> Iterator[str]:  # noqa: ANN401  # a row
+def _broken(found: Any, accepted: AcceptedRisks) -> Iterator[str]:  # noqa: ANN401  # a row
     if found["version"] < OLDEST * 10_000:
         yield f"the server of the spool is PostgreSQL {found['version'] // 10_000}: {OLDEST} or newer is required"
     if found["encoding"] != "UTF8":

@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story
 from postroad.spool.postgres import lanes, leases, lessons, queue
-from postroad.spool.postgres.connections import Connections
+from postroad.spool.postgres.connections import DatabaseConnections
 
 
-class Questions:
+class SpoolQueries:
     """The part of the spool that only reads."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: DatabaseConnections) -> None:
         self._connections = connections
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from postroad.spool.base import Listed, Record, Selection, State, Stats, Story
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.settling import read_records
 from postroad.spool.postgres.texts import plain
-from postroad.spool.postgres.transaction import Transaction
+from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import MAIL, PARCEL, Damaged, moment, read_listed, read_mail, sound
 
 BUSIEST = 20
@@ -77,7 +77,7 @@ async def found(db: Db, selection: Selection, after: int, limit: int) -> list[in
     return [row[0] for row in await db.fetch(f"{query} ORDER BY parcel.number LIMIT {int(limit)}", *values)]
 
 
-async def hold(tx: Transaction, asked: Sequence[tuple[Sequence[int]]]) -> list[int]:
+async def hold(tx: SpoolTransaction, asked: Sequence[tuple[Sequence[int]]]) -> list[int]:
     """Hold those of the parcels that wait; how many."""
     counts = []
     for (parcels,) in asked:
@@ -87,12 +87,12 @@ async def hold(tx: Transaction, asked: Sequence[tuple[Sequence[int]]]) -> list[i
     return counts
 
 
-async def unhold(tx: Transaction, asked: Sequence[tuple[Sequence[int]]]) -> list[int]:
+async def unhold(tx: SpoolTransaction, asked: Sequence[tuple[Sequence[int]]]) -> list[int]:
     """Let those of the parcels wait that are held; how many."""
     return [tx.wait(await tx.db.fetch(_UNHOLD, parcels)) for (parcels,) in asked]
 
 
-async def retry(tx: Transaction, asked: Sequence[tuple[Sequence[int], float]]) -> list[int]:
+async def retry(tx: SpoolTransaction, asked: Sequence[tuple[Sequence[int], float]]) -> list[int]:
     """Make those of the parcels due that wait; how many."""
     return [tx.wait(await tx.db.fetch(_HURRY, parcels, now)) for parcels, now in asked]
 

@@ -12,7 +12,7 @@ from postroad.spool.base import PARCELS, Reroute, Settlement, rerouted
 from postroad.spool.calls import CompleteMessage, Settling
 from postroad.spool.postgres.keeping import add
 from postroad.spool.postgres.texts import encode, plain
-from postroad.spool.postgres.transaction import Transaction
+from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import write_recipients
 
 SLICE = 1000
@@ -85,7 +85,7 @@ Told = tuple[int, str, float, str, str]
 """A record: its message, destination, time, text and node."""
 
 
-async def settle(tx: Transaction, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
+async def settle(tx: SpoolTransaction, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
     """Commit what became of claimed parcels."""
     kept = await _still_claimed(tx, calls)
     if not kept:
@@ -99,7 +99,9 @@ async def settle(tx: Transaction, calls: Sequence[Settling], *, keeps_history: b
     return [None] * len(calls)
 
 
-async def delete(tx: Transaction, calls: Sequence[tuple[Sequence[int], float]], *, keeps_history: bool) -> list[int]:
+async def delete(
+    tx: SpoolTransaction, calls: Sequence[tuple[Sequence[int], float]], *, keeps_history: bool
+) -> list[int]:
     """Delete parcels (numbers, now) that are not claimed: how many."""
     counts = []
     for parcels, now in calls:
@@ -112,7 +114,7 @@ async def delete(tx: Transaction, calls: Sequence[tuple[Sequence[int], float]], 
 
 
 async def finish(
-    tx: Transaction, messages: Collection[int], told: Sequence[Told], now: float, *, keeps_history: bool
+    tx: SpoolTransaction, messages: Collection[int], told: Sequence[Told], now: float, *, keeps_history: bool
 ) -> None:
     """Those of these messages that have no parcel left are finished; keep the records, with them or for them."""
     rows = await tx.db.fetch(_FINISH, sorted(messages)) if messages else ()
@@ -135,7 +137,7 @@ def read_records(text: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-async def _still_claimed(tx: Transaction, calls: Sequence[Settling]) -> list[tuple[Settlement, float]]:
+async def _still_claimed(tx: SpoolTransaction, calls: Sequence[Settling]) -> list[tuple[Settlement, float]]:
     """The settlements of parcels this node has, each parcel once, with the time of the call: their parcels are done."""
     first: dict[int, tuple[Settlement, float]] = {}
     for settlements, now, _ in calls:
@@ -150,7 +152,7 @@ async def _still_claimed(tx: Transaction, calls: Sequence[Settling]) -> list[tup
     return [pair for number, pair in first.items() if number in ours]
 
 
-async def _defer(tx: Transaction, settlements: Sequence[Settlement]) -> set[int]:
+async def _defer(tx: SpoolTransaction, settlements: Sequence[Settlement]) -> set[int]:
     """Let the parcels wait whose recipients are left: which of them this node had."""
     if not settlements:
         return set()
@@ -166,7 +168,7 @@ def _deferred(one: Settlement) -> tuple[Any, ...]:
     return one.parcel.number, due_at, int(one.counts), one.warned, one.waits_for_host, plain(one.said), left
 
 
-async def _reroute(tx: Transaction, settlements: Sequence[tuple[Settlement, float]]) -> None:
+async def _reroute(tx: SpoolTransaction, settlements: Sequence[tuple[Settlement, float]]) -> None:
     """Add the parcels of those who take another route: before the old ones' messages could be finished.
 
     Each is numbered by the records before it, of which every one of these adds another.

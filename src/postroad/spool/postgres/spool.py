@@ -24,21 +24,21 @@ from postroad.spool.fresh import Fresh
 from postroad.spool.group import RECIPIENT, SHORT, CallKind
 from postroad.spool.postgres import keeping, queue, settling
 from postroad.spool.postgres.beginning import Beginning
-from postroad.spool.postgres.commits import Commits
-from postroad.spool.postgres.connections import Connections
+from postroad.spool.postgres.commits import GroupCommits
+from postroad.spool.postgres.connections import DatabaseConnections
 from postroad.spool.postgres.days import Days
-from postroad.spool.postgres.kinds import Kinds
-from postroad.spool.postgres.promise import Accepted, check_promise
-from postroad.spool.postgres.questions import Questions
+from postroad.spool.postgres.kinds import PostgresCalls
+from postroad.spool.postgres.promise import AcceptedRisks, check_promise
+from postroad.spool.postgres.questions import SpoolQueries
 from postroad.spool.postgres.transaction import Life
-from postroad.spool.postgres.writer import Writer
+from postroad.spool.postgres.writer import GroupWriter
 
 DAY_S = 86400.0
 
 _opened = itertools.count(1)
 
 
-class PostgresSpool(Questions):
+class PostgresSpool(SpoolQueries):
     """A spool in a PostgreSQL database, which several relays share.
 
     With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
@@ -46,17 +46,17 @@ class PostgresSpool(Questions):
 
     remarks: tuple[str, ...] = ()
 
-    def __init__(self, connections: Connections, node: str, history_s: float, accepted: Accepted) -> None:
+    def __init__(self, connections: DatabaseConnections, node: str, history_s: float, accepted: AcceptedRisks) -> None:
         super().__init__(connections)
         self._node = node
         self._history_s = history_s
         self._accepted = accepted
         self._life = Life(node, f"process {os.getpid()} on {os.uname().nodename} ({next(_opened)})")
         self._fresh = Fresh()
-        self._kinds = Kinds(self._fresh, self._life, self._give_back, keeps_history=history_s > 0)
+        self._kinds = PostgresCalls(self._fresh, self._life, self._give_back, keeps_history=history_s > 0)
         # A claim waits for nobody's lock, so that what waits for one does not wait for it
-        self._mail = Writer(Commits(connections, self._life), connections.where)
-        self._queue = Writer(Commits(connections, self._life), connections.where)
+        self._mail = GroupWriter(GroupCommits(connections, self._life), connections.where)
+        self._queue = GroupWriter(GroupCommits(connections, self._life), connections.where)
         self._days = Days(connections, self._queue.commits.house)
 
     @classmethod
@@ -66,7 +66,7 @@ class PostgresSpool(Questions):
         *,
         node: str,
         history_s: float = DAY_S,
-        accepted: Accepted = Accepted(),  # noqa: B008  # frozen
+        accepted: AcceptedRisks = AcceptedRisks(),  # noqa: B008  # frozen
         clock: Callable[[], float] | None = None,
     ) -> Self:
         """Open the spool in a database; a node makes it if there is none, and takes back what it had claimed.
@@ -82,7 +82,7 @@ class PostgresSpool(Questions):
             SpoolError: gone, missing, newer, read-only, failing, locked.
 
         """
-        connections = Connections(url, node)
+        connections = DatabaseConnections(url, node)
         spool = cls(connections, node, history_s, accepted)
         begin = Beginning(spool._life, accepted, clock)  # its own
         try:

@@ -49,7 +49,7 @@ class Life:
 
 
 @dataclass(slots=True)
-class Transaction:
+class SpoolTransaction:
     """A transaction under way.
 
     `waiting`: destinations that have parcels to wait, and when the first of them is due. `changed`: those whose lanes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.rows import Damaged

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any, TypeVar
 
 from postroad.spool.group import MOST, CallKind, CommitGroup, failed
-from postroad.spool.postgres.commits import Commits
+from postroad.spool.postgres.commits import GroupCommits
 from postroad.spool.postgres.trouble import closed
 
 A = TypeVar("A")
@@ -17,10 +17,10 @@ HEAVY = 16 * 1024 * 1024
 """What a group may cost, in octets moved: what bounds memory, and how long its locks are held."""
 
 
-class Writer:
+class GroupWriter:
     """The queue of calls that write, done group by group, each in a transaction."""
 
-    def __init__(self, commits: Commits, where: str) -> None:
+    def __init__(self, commits: GroupCommits, where: str) -> None:
         self.commits = commits
         self._where = where
         self._loop = asyncio.get_running_loop()
