@@ -26,7 +26,7 @@ import threading
 import time
 from pathlib import Path
 
-from postroad.scenarios.database import DemoDatabase
+from postroad.scenarios import DemoDatabase
 
 PEERS = Path(__file__).parents[1] / ".peers" / "usr"
 ENVIRONMENT = dict(os.environ, LD_LIBRARY_PATH=str(PEERS / "lib" / "postfix"))

