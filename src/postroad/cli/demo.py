@@ -22,10 +22,12 @@ def demo(  # noqa: PLR0913  # the options of a command
         typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up; in all, with --cluster."),
     ] = 1000,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="Instead: several relays on one PostgreSQL, one of them killed on the way.")
+        bool,
+        typer.Option("--cluster", help="Instead: several relays on one PostgreSQL, one of them killed on the way."),
     ] = False,
     nodes: Annotated[
-        int | None, typer.Option(metavar="N", min=2, max=16, help="Relays of the cluster.  [default: 4]", show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=2, max=16, help="Relays of the cluster.  [default: 4]", show_default=False),
     ] = None,
     spool: Annotated[
         str,

@@ -39,7 +39,9 @@ CLIENTS = 8  # for each relay
 LOOK_S = 0.25
 START_S = 0.05
 TRIES = 200  # of a message that no relay takes
-CONTENT = "From: ann@demo.invalid\nTo: user@example.com\nSubject: demo\nMessage-ID: <{}@demo.invalid>\n\n" + "A line.\n" * 100
+CONTENT = (
+    "From: ann@demo.invalid\nTo: user@example.com\nSubject: demo\nMessage-ID: <{}@demo.invalid>\n\n" + "A line.\n" * 100
+)
 _ID = re.compile(rb"^Message-ID: <([\d.]+)@demo", re.MULTILINE)
 _DELIVERED = b'"result": "delivered"'
 _SETTINGS = """
