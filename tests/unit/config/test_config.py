@@ -383,3 +383,14 @@ def test_a_spool_is_in_one_place(text, sentence):
     with pytest.raises(InputError) as problem:
         read(text, FILE)
     assert (True, False) == (sentence in str(problem.value), "hunter2" in str(problem.value))
+
+
+@pytest.mark.parametrize(("wait", "is_right"), [("0s", True), ("60s", True), ("61s", False), ("1000 days", False)])
+def test_mail_waits_a_minute_at_most_for_a_policy(wait, is_right):
+    """A web server that hangs would hold it up."""
+    text = f"deliver.mta_sts_wait = '{wait}'"
+    if is_right:
+        read(text, FILE)
+        return
+    with pytest.raises(InputError, match=r"deliver: mta_sts_wait is longer than a minute.*; write less"):
+        read(text, FILE)

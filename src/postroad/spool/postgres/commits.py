@@ -23,10 +23,11 @@ TRIES = 3
 _OF_ONE = {None, Trouble.CORRUPT}
 """Troubles of one call, which spoil no other. The others are the server's."""
 
-# In one trip, whatever the server has as its defaults. No planner's guess is right about a table that fills and empties
-# within seconds: every statement of ours has its index.
+# In one trip, whatever the server has as its defaults. No statement_timeout: at a COMMIT that waits for the synchronous
+# standby the server would end the wait, and call that committed. No planner's guess is right about a table that fills
+# and empties within seconds: every statement of ours has its index.
 BEGIN = """
-BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s';
+BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
 SET LOCAL plan_cache_mode = force_generic_plan

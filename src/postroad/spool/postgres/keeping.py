@@ -112,7 +112,7 @@ def _message_row(number: int, whole: CompleteMessage, parcels: int) -> tuple[Any
 async def _body_rows(tx: SpoolTransaction, whole: CompleteMessage) -> list[tuple[str, int, bytes]]:
     """What is still to be stored of a body: mostly all of it, in one piece."""
     mail, rest = whole.mail, whole.rest
-    if len(rest) == mail.size <= PIECE and not whole.front:
+    if mail.id not in tx.life.arriving and len(rest) == mail.size <= PIECE and not whole.front:
         return [(mail.id, 0, rest)]
     arrived = await tx.db.fetchrow(_ARRIVED, mail.id)
     ordinal, octets = arrived or (0, 0)

@@ -22,7 +22,7 @@ class PostgresCalls:
         self._fresh = fresh
         self._life = life
         self.write = CallKind(keeping.write, SHORT, enters=True)
-        self.discard = CallKind(keeping.discard, SHORT)
+        self.discard = CallKind(keeping.discard, SHORT, then=lambda ids, _: life.arriving.difference_update(ids))
         self.add = CallKind(keeping.add, SHORT, enters=True, then=self._added, unwanted=give_back)
         self.settle = CallKind(partial(settling.settle, keeps_history=keeps_history), SHORT, then=self._settled)
         self.learn = CallKind(lessons.learn, SHORT, enters=True)
@@ -41,6 +41,7 @@ class PostgresCalls:
 
     def _added(self, messages: Sequence[CompleteMessage], added: Sequence[tuple[Parcel, ...]]) -> None:
         self._fresh.remember(messages)
+        self._life.arriving.difference_update(whole.mail.id for whole in messages)
         for whole, parcels in zip(messages, added, strict=True):
             if whole.node is not None:
                 self._life.take(parcels)

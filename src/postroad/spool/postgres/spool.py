@@ -99,6 +99,7 @@ class PostgresSpool(SpoolQueries):
 
     async def write(self, id_: str, piece: bytes) -> None:
         """See Spool."""
+        self._life.arriving.add(id_)
         await self._mail.submit(self._kinds.write, (id_, piece), len(piece))
 
     async def discard(self, id_: str) -> None:

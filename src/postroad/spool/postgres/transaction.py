@@ -15,6 +15,7 @@ class Life:
     """The life of a node: its name, its token, and what it claimed with it.
 
     `stale` are parcels that it holds in its hands and lost to others: it claims none of them before it is done with it.
+    `arriving` are messages of which pieces may be in the database.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Life:
     token: int = 0
     hands: dict[int, str] = field(default_factory=dict)  # number -> id of the message
     stale: set[int] = field(default_factory=set)
+    arriving: set[str] = field(default_factory=set)
 
     @property
     def numbers_stale(self) -> list[int]:
