@@ -26,11 +26,11 @@ class Costs:
     `node_rate`: messages a second of a relay alone on the database. `wal_mib_s`: what the disk of the log writes.
     """
 
-    node_rate: float = 2100
-    relay_ms: float = 0.38
-    database_ms: float = 0.13
+    node_rate: float = 2200
+    relay_ms: float = 0.43
+    database_ms: float = 0.12
     wal_kib: float = 6.5
-    fsyncs: float = 0.09
+    fsyncs: float = 0.08
     wal_mib_s: float = 400
 
 

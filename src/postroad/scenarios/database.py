@@ -126,7 +126,10 @@ class DemoDatabase:
         if user is not None:  # PostgreSQL does not run as root
             self.folder.chmod(0o755)
             os.chown(data, user, -1)
-        _run(user, [programs / "initdb", "-D", data, "-U", "postroad", "-A", "trust", "-E", "UTF8", "--locale=C"])
+        _run(
+            user,
+            [programs / "initdb", "-D", data, "-U", "postroad", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+        )
         settings = "".join(f"{key} = '{value}'\n" for key, value in SETTINGS.items())
         with (data / "postgresql.conf").open("a") as out:
             out.write(f"{settings}unix_socket_directories = '{data}'\n")
