@@ -94,8 +94,10 @@ def _lease(run: ClusterRun, node: NodeRun) -> str:
 def _title(run: ClusterRun) -> str:
     from postroad.spool import LEASE_S
 
-    lease = f"; the dead one's lease: {run.lease_s:.0f} s, not {LEASE_S:.0f}" if run.lease_s < LEASE_S else ""
-    return f"{counted(len(run.nodes), 'relay')} on one {run.database or 'PostgreSQL'}, two exchangers{lease}"
+    relays = f"{counted(len(run.nodes), 'relay')} on one {run.database or 'PostgreSQL'}"
+    return relays + (
+        f"; a dead one's lease is {run.lease_s:.0f} s here, not {LEASE_S:.0f} s" if run.lease_s < LEASE_S else ""
+    )
 
 
 def _sum(run: ClusterRun) -> str:

@@ -69,7 +69,7 @@ def test_the_picture_fits_a_terminal_of_80_columns():
     run = over()
     run.nodes[0].held, run.nodes[1] = 200, NodeRun("node-2", 2502, NodeState.KILLED, 2, 2, 1, 54.0)
     title, _, table, _, (told, _), news = cluster._picture(run)
-    assert "2 relays on one PostgreSQL 18.6, two exchangers; the dead one's lease: 10 s, not 60" == title
+    assert "2 relays on one PostgreSQL 18.6; a dead one's lease is 10 s here, not 60 s" == title
     shown = [[cell if isinstance(cell, str) else cell[0] for cell in row] for row in table.rows]
     assert ["node-1", "running", "8", "200", "############", "9", "renewed 3 s ago"] == shown[0]
     assert ["node-2", "killed", "2", "2", "", "1", "6 s left"] == shown[1]
