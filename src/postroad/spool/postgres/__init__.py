@@ -8,7 +8,7 @@ Rule 4: what ails the server or the network becomes a SpoolError in one place, `
 Stops: `address` (URLs without passwords), `connections` (a few, opened when needed), `promise` (what a server must
 keep), `versions` (the schema), `beginning` (these, in order), `transaction` (what one has), `commits` and `writer` (one
 for many calls), `keeping`, `lanes`, `leases`, `settling`, `history`, `days`, `queue` and `lessons` (statements),
-`texts` (without NUL), `kinds` (what calls cost, and what follows), `trouble` (errors in sentences), `questions` and
+`texts` (without NUL), `cargo` and `move_end` (what moves to another spool), `kinds` (what calls cost, and what follows), `trouble` (errors in sentences), `questions` and
 `spool` (the protocol).
 """
 
@@ -18,12 +18,14 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.postgres.address import is_url, without_password
+    from postroad.spool.postgres.move_end import PostgresMoveEnd
     from postroad.spool.postgres.promise import AcceptedRisks
     from postroad.spool.postgres.spool import PostgresSpool
 
 __getattr__, __dir__ = door(
     __name__,
     address="is_url without_password",
+    move_end="PostgresMoveEnd",
     promise="AcceptedRisks",
     spool="PostgresSpool",
 )
