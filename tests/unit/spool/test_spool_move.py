@@ -1,9 +1,23 @@
 """All of a spool goes to another one: the states of docs/design/spool.md as stories."""
 
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.moves import FATES, filled, move, play, seen
+from tests.support.examples import examples
+from tests.support.moves import EMPTY, FATES, do, filled, move, play, seen
+from tests.support.postgres import database
 
 from postroad.spool import PIECE
 
@@ -39,3 +53,188 @@ def test_there_and_back(tmp_path):
             assert ({}, [(), ()], [], (0, 0, 0, 0, 0)) == (found, lessons, queue, counts)
 
     play(story())
+
+
+SMALL = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finishes"), (1, 40, b"", "holds")]
+BOTH = pytest.mark.parametrize("source", ["folder", "database"])
+
+
+class Stopped(Exception):
+    """The process was killed, as it were."""
+
+
+class Stopping:
+    """Both ends of a move that stops at one of all their calls, before it is done or after it."""
+
+    def __init__(self, at, *, before):
+        self.at = at
+        self.before = before
+        self.count = 0
+
+    def __call__(self, end):
+        return _Through(end, self)
+
+    def strike(self, *, is_before):
+        self.count += is_before
+        if self.count == self.at and self.before == is_before:
+            raise Stopped
+
+
+class _Through:
+    def __init__(self, end, stopping):
+        self._end = end
+        self._stopping = stopping
+
+    def __getattr__(self, name):
+        found = getattr(self._end, name)
+        return self._call(found) if callable(found) else found
+
+    def _call(self, found):
+        async def call(*args):
+            self._stopping.strike(is_before=True)
+            result = await found(*args)
+            self._stopping.strike(is_before=False)
+            return result
+
+        return call
+
+
+def _places(source, folder):
+    """FROM and TO."""
+    return (folder, DATABASE) if source == "folder" else (DATABASE, folder)
+
+
+async def _stopped(source, target, at, *, before):
+    """What is to be seen of a move that is stopped at a call, and goes on then; how many calls a whole one has."""
+    for where in (source, target):
+        if where:
+            shutil.rmtree(where, ignore_errors=True)
+        else:
+            await do(EMPTY)
+    await filled(source, SMALL)
+    expected = await seen(source, without_nul=True)
+    stopping = Stopping(at, before=before)
+    try:
+        await move(source, target, stopping)
+    except Stopped:
+        owners = [set((await seen(where))[0]) for where in (source, target) if await _exists(where)]
+        assert set() == set.intersection(*owners) or len(owners) == 1
+        await move(source, target)
+    assert expected == await seen(target, without_nul=True)
+    assert ({}, [(), ()]) == (await seen(source))[:2]
+    assert (None, None) == (await _moving(source), await _moving(target))
+    return stopping.count
+
+
+async def _exists(where):
+    if where:
+        return (where / "spool.db").exists()
+    return bool(await do("SELECT to_regclass('postroad.spool') IS NOT NULL"))
+
+
+async def _moving(where):
+    """What is left of a move."""
+    if where:
+        with closing(sqlite3.connect(where / "spool.db")) as db:
+            return db.execute("SELECT name FROM sqlite_master WHERE name = 'moving'").fetchone()
+    return await do("SELECT to_regclass('postroad.moving')")
+
+
+@BOTH
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_move_that_stops_at_any_call(tmp_path, source, before):
+    """Before or after any of them: no message has two owners, and the next run finishes. All in a thorough run."""
+
+    async def story():
+        places = _places(source, tmp_path / "spool")
+        with patch.multiple("postroad.spool.moving", AT_ONCE=2, MOST=30):
+            calls = await _stopped(*places, 0, before=before)
+            assert calls > 40
+            for at in random.Random(calls).sample(range(1, calls + 1), min(examples(10), calls)):
+                assert at <= await _stopped(*places, at, before=before)
+
+    play(story())
+
+
+FATES_DRAWN = st.tuples(
+    st.integers(1, 4), st.sampled_from([0, 1, 300, PIECE, PIECE + 8]), st.sampled_from([b"", b"front"]),
+    st.sampled_from(sorted(FATES)),
+)  # fmt: skip
+
+
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
+@given(plan=st.lists(FATES_DRAWN, max_size=9))
+def test_any_spool_there_and_back(tmp_path, plan):
+    """Whatever is in it: the same in the database, and in a folder again."""
+
+    async def story():
+        first, last = tmp_path / "first", tmp_path / "last"
+        for folder in (first, last):
+            shutil.rmtree(folder, ignore_errors=True)
+        await do(EMPTY)
+        await filled(first, plan)
+        before = await seen(first, without_nul=True)
+        await move(first, DATABASE)
+        assert before == await seen(DATABASE)
+        await move(DATABASE, last)
+        assert before == await seen(last)
+
+    play(story())
+
+
+CHILD = """
+import asyncio, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from postroad.spool import moving
+from postroad.spool.moving import Way, move_all
+from postroad.spool.postgres import AcceptedRisks, PostgresMoveEnd, is_url
+from postroad.spool.sqlite import SqliteMoveEnd
+
+moving.AT_ONCE = 2
+
+def open_(where, way):
+    if is_url(where):
+        return PostgresMoveEnd.open(where, way, accepted=AcceptedRisks(unsafe=True))
+    return SqliteMoveEnd.open(Path(where), way)
+
+class Told:
+    def __init__(self, end):
+        self.end = end
+    def __getattr__(self, name):
+        os.write(1, f"{name}\\n".encode())
+        return getattr(self.end, name)
+
+async def main():
+    source, target = await open_(sys.argv[1], Way.OUT), await open_(sys.argv[2], Way.IN)
+    await move_all(Told(source), Told(target))
+
+asyncio.run(main())
+"""
+
+
+@BOTH
+def test_kill_9_in_the_middle_of_a_move(tmp_path, source):
+    """Again and again, each time a little later: once a run comes to its end, all is there."""
+
+    async def story():
+        places = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(places[0], PLAN)
+        expected = await seen(places[0], without_nul=True)
+        names = [str(where) if where else database("moves") for where in places]
+        await asyncio.to_thread(_killed, names)
+        await move(*places)
+        assert expected == await seen(places[1], without_nul=True)
+        assert ({}, [(), ()]) == (await seen(places[0]))[:2]
+
+    play(story())
+
+
+def _killed(names):
+    """Killed once it has said so many lines."""
+    command = [sys.executable, "-c", CHILD, *names, str(Path(__file__).parents[3])]
+    for lines in (9, 17, 25, 31):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert lines == len([line for line in (child.stdout.readline() for _ in range(lines)) if line])
+            os.kill(child.pid, signal.SIGKILL)
