@@ -1,6 +1,5 @@
 """Spools to move: what is in one, filled by its own calls, and both ends of a move."""
 
-import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from unittest.mock import patch
@@ -79,6 +78,7 @@ FATES = {
 
 async def contents(spool, *, without_nul=False):
     """All that can be seen of a spool, but for numbers that are its own; what was claimed waits."""
+
     def text(said):
         return said.replace("\0", "\ufffd") if without_nul else said
 

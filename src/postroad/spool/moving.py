@@ -161,9 +161,7 @@ class MoveEnd(Protocol):
         ...
 
 
-async def move_all(
-    source: MoveEnd, target: MoveEnd, progress: Callable[[float], None] = lambda _part: None
-) -> Moved:
+async def move_all(source: MoveEnd, target: MoveEnd, progress: Callable[[float], None] = lambda _part: None) -> Moved:
     """Move all from one spool to the other; again, if it was interrupted.
 
     Raises:

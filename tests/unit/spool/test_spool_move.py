@@ -16,10 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
-from tests.support.moves import EMPTY, FATES, do, filled, move, play, seen
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
+from tests.support.moves import EMPTY, FATES, do, filled, move, play, seen, spool_at
 from tests.support.postgres import database
 
-from postroad.spool import PIECE
+from postroad.spool import PIECE, Lesson, Settlement, SpoolError, State, Trouble
 
 DATABASE = ""
 PLAN = [
@@ -59,7 +60,7 @@ SMALL = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finish
 BOTH = pytest.mark.parametrize("source", ["folder", "database"])
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  # what happened
     """The process was killed, as it were."""
 
 
@@ -238,3 +239,177 @@ def _killed(names):
         with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
             assert lines == len([line for line in (child.stdout.readline() for _ in range(lines)) if line])
             os.kill(child.pid, signal.SIGKILL)
+
+
+async def _trouble(call):
+    with pytest.raises(SpoolError) as trouble:
+        await call
+    return trouble.value.kind, trouble.value.why
+
+
+@BOTH
+def test_a_relay_that_runs_on_from_is_named(tmp_path, source):
+    """Nothing is moved, nor begun."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        async with spool_at(source_, "relay"):
+            kind, why = await _trouble(move(source_, target))
+        assert (Trouble.LOCKED, True) == (kind, "relay" in why)
+        assert 5 == len((await seen(source_))[0])
+
+    play(story())
+
+
+@BOTH
+def test_a_relay_may_run_on_to(tmp_path, source):
+    """It delivers what has come while the rest is still on its way."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        async with spool_at(target, "relay") as relay:
+            await move(source_, target)
+            claimed = await relay.claim(NOW + 9, 99, each=9)
+            bodies = {parcel.mail.id: await octets(relay, parcel.mail) for parcel in claimed}
+            await relay.settle([Settlement(parcel, record="{}") for parcel in claimed], NOW + 9)
+            assert {"m000", "m001", "rm002"} == set(bodies)
+            assert b"frontm001m001m"[:14] == bodies["m001"]
+            assert [State.HELD] == [one.state for one in await relay.listed(EVERYTHING)]
+
+    play(story())
+
+
+@BOTH
+def test_mail_that_a_relay_claims_meanwhile(tmp_path, source):
+    """It was staged, but FROM has it: it never comes to TO, and the answer says that something is left."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+
+        class Relay(_Through):
+            async def remove(self, items):
+                await _claimed_by_force(source_)
+                return await self._end.remove(items)
+
+        moved = await move(source_, target, lambda end: Relay(end, Stopping(0, before=True)))
+        there, here = (await seen(target))[0], (await seen(source_))[0]
+        assert set() == there.keys() & here.keys()
+        assert {"m000"} == {id_ for id_ in here if here[id_][1]}
+        assert (False, 1) == (moved.is_complete, moved.left)
+
+    play(story())
+
+
+async def _claimed_by_force(where):
+    """As by a relay that has started although a move is under way: its own lock would keep it away."""
+    if where:
+        with closing(sqlite3.connect(where / "spool.db")) as db, db:
+            db.execute("UPDATE parcel SET node = 'x' WHERE number >> 20 = 1")
+    else:
+        await do("UPDATE postroad.parcel SET holder = 77 WHERE number >> 20 = 1")
+
+
+@BOTH
+def test_the_same_message_in_both(tmp_path, source):
+    """Somebody copied a spool: what TO has is left alone, here and there, and named."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        async with spool_at(target, "two") as spool:
+            await spool.add(letter("m001"), BODY)
+        moved = await move(source_, target)
+        assert (("m001",), 1, False) == (moved.twice, moved.left, moved.is_complete)
+        assert BODY == (await seen(target))[0]["m001"][4]
+
+    play(story())
+
+
+@BOTH
+def test_lessons_that_both_have_learned(tmp_path, source):
+    """Counts are added, the later text is kept."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, [])
+        async with spool_at(target, "two") as spool:
+            ours = Lesson("counts", "day one", count=4, at=NOW - 1), Lesson("mta-sts", "x\0y", "newer", 0, NOW + 1)
+            await spool.learn(ours)
+        await move(source_, target)
+        async with spool_at(target) as spool:
+            assert (Lesson("counts", "day one", count=7, at=NOW),) == await spool.recall("counts")
+            assert (Lesson("mta-sts", "x\0y", "newer", 0, NOW + 1),) == await spool.recall("mta-sts")
+
+    play(story())
+
+
+@BOTH
+def test_only_the_same_two_spools_may_go_on(tmp_path, source):
+    """What is on its way is known to these two alone: neither is moved elsewhere, nor back, until it has arrived."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        third = tmp_path / "third"
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        await filled(third, SMALL[:1])
+        with pytest.raises(Stopped), patch("postroad.spool.moving.AT_ONCE", 2):
+            await move(source_, target, Stops({"remove"}))
+        for pair in ((source_, third), (third, target), (target, source_), (target, third)):
+            kind, why = await _trouble(move(*pair))
+            assert (Trouble.LOCKED, True) == (kind, "is not finished" in why)
+        assert 2 == (await move(source_, target)).resumed
+
+    play(story())
+
+
+class Stops(Stopping):
+    """It stops after a call of this name."""
+
+    def __init__(self, names):
+        super().__init__(0, before=False)
+        self.names = names
+
+    def __call__(self, end):
+        return _Named(end, self)
+
+
+class _Named(_Through):
+    def __getattr__(self, name):
+        found = getattr(self._end, name)
+        return self._stop(found) if name in self._stopping.names else found
+
+    def _stop(self, found):
+        async def call(*args):
+            await found(*args)
+            raise Stopped
+
+        return call
+
+
+def test_of_two_runs_at_the_same_time_the_first_fails(tmp_path):
+    """It can neither delete nor adopt anything once the second has begun, which moves all."""
+
+    async def story():
+        await do(EMPTY)
+        await filled(DATABASE, SMALL)
+        expected = await seen(DATABASE, without_nul=True)
+
+        class Overtaken(_Through):
+            async def remove(self, items):
+                await move(DATABASE, tmp_path)
+                return await self._end.remove(items)
+
+        kind, why = await _trouble(move(DATABASE, tmp_path, lambda end: Overtaken(end, Stopping(0, before=True))))
+        assert (Trouble.LOCKED, True) == (kind, "taken over" in why)
+        assert expected == await seen(tmp_path)
+
+    play(story())

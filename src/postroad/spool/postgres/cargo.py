@@ -1,6 +1,6 @@
 """The questions of a move: what there is to go to another spool."""
 
-# ruff: noqa: S608  # statements are put together from constants of this room; values are parameters
+# statements are put together from constants of this room; values are parameters
 
 from __future__ import annotations
 

@@ -169,16 +169,18 @@ class PostgresMoveEnd:
 
     async def adopt(self, ids: Collection[str]) -> None:
         """See MoveEnd: with partitions for the days of what is finished."""
-        for is_last in [False] * TRIES + [True]:
+        for tries in range(TRIES + 1):
             days: set[int] = set()
             try:
-                return await self._do(partial(_adopt, ids=list(ids), days=days))
+                await self._do(partial(_adopt, ids=list(ids), days=days))
             except Exception as problem:
                 cause = problem.__cause__ or problem
-                if is_last or not (is_missing_day(cause) or is_worth_another_try(cause)):
+                if tries == TRIES or not (is_missing_day(cause) or is_worth_another_try(cause)):
                     raise
                 for day in days:
                     await self._house(partial(make_day, day=day))
+            else:
+                return
 
     async def remove(self, items: Sequence[Item]) -> frozenset[str]:
         """See MoveEnd."""

@@ -77,6 +77,11 @@ def names_in(folder: Path) -> frozenset[str]:
     return frozenset(file.stem for file in folder.glob("*.lock") if file.stem != TURN and _NODE.match(file.stem))
 
 
+def running_in(folder: Path) -> frozenset[str]:
+    """The names of nodes that run. Each lock is tried for a moment, and only shared: no node that runs notices."""
+    return frozenset(name for name in names_in(folder) if _is_taken(folder / f"{name}.lock"))
+
+
 def take_names(folder: Path, names: Collection[str]) -> list[IO[str]]:
     """Take these names, so that no relay runs nor starts.
 
@@ -116,6 +121,17 @@ def _make(folder: Path) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def _is_taken(lock: Path) -> bool:
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # gone, or not ours to read: nobody's business
+        return False
+    return False
 
 
 def _close(folder: Path) -> tuple[str, ...]:
