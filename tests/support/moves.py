@@ -14,6 +14,9 @@ from postroad.spool.moving import Way, move_all
 from postroad.spool.postgres import PostgresMoveEnd, PostgresSpool
 from postroad.spool.sqlite import SqliteMoveEnd, SqliteSpool
 
+DATABASE = ""
+"""The place of the spool in the database, where another one would be a folder."""
+
 KINDS = ["counts", "mta-sts"]
 LEASES = "UPDATE postroad.node SET renewed_at = renewed_at - interval '61 s'"
 EMPTY = """

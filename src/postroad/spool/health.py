@@ -93,7 +93,7 @@ class DatabaseHealth:
 
     server: str
     settings: tuple[tuple[str, str], ...]
-    clock_s: float  # of this machine, ahead of the server's
+    clock_s: float  # this machine's, ahead of the server's, at least
     is_pooled: bool
     connections: int
     most_connections: int

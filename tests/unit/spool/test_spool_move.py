@@ -17,12 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
-from tests.support.moves import EMPTY, FATES, do, filled, move, play, seen, spool_at
+from tests.support.moves import DATABASE, EMPTY, FATES, do, filled, move, play, seen, spool_at
 from tests.support.postgres import database
 
 from postroad.spool import PIECE, Lesson, Settlement, SpoolError, State, Trouble
 
-DATABASE = ""
 PLAN = [
     (2, 30, b"", "waits"),
     (1, 2 * PIECE + 9, b"DKIM-Signature: x\r\n", "waits"),

@@ -124,7 +124,7 @@ async def _check(
     await check_serves(db)
     before = clock()
     server = await db.fetchrow(_SERVER)
-    ahead = (before + clock()) / 2 - server["clock"]
+    ahead = _ahead(before, server["clock"], clock())
     nodes = tuple(NodeHealth(name, ago, claimed, ago <= LEASE_S) for name, ago, claimed in await db.fetch(_NODES))
     database = DatabaseHealth(
         server=server["version"],
@@ -150,6 +150,11 @@ async def _check(
         *[unfinished_move(where, header.other, enters=way is Way.IN) for way, header in headers if header],
     )
     return SpoolHealth(where, version, SCHEMA, nodes, findings, database=database)
+
+
+def _ahead(before: float, theirs: float, after: float) -> float:
+    """How far our clock is ahead, at least: it was asked before and after, and how long the answer took is unknown."""
+    return max(0.0, before - theirs) + min(0.0, after - theirs)
 
 
 def _xmin(row: Any) -> XminHealth | None:  # noqa: ANN401  # a row

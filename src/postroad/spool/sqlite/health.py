@@ -92,9 +92,13 @@ def _of_schema(db: sqlite3.Connection, where: str, version: int) -> Iterator[Hea
 
 
 def _of_damage(db: sqlite3.Connection, where: str) -> Iterator[HealthFinding]:
-    for (text,) in db.execute("PRAGMA quick_check(10)").fetchall():
+    try:
+        texts = [text for (text,) in db.execute("PRAGMA quick_check(10)").fetchall()]
+    except sqlite3.DatabaseError as problem:
+        texts = [str(problem)]
+    fix = f"stop the relay, run `sqlite3 {where} .recover | sqlite3 recovered.db`, and put that in its place"
+    for text in texts:
         if text != "ok":
-            fix = "stop the relay, and recover the database as docs/design/spool.md says"
             yield HealthFinding(HealthCode.DAMAGED, f"SQLite says: {text}", where, fix)
 
 
