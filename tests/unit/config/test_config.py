@@ -1,11 +1,24 @@
 """One file of settings: defaults for all, sentences for what is wrong."""
 
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
-from postroad.config import USUAL_FILE, Config, RetryTable, dump, find, load, read, toml
+from postroad.config import (
+    USUAL_FILE,
+    Config,
+    RetryTable,
+    SettingsFile,
+    dump,
+    find,
+    load,
+    load_brief,
+    read,
+    survey,
+    toml,
+)
 from postroad.config.problems import section_in
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
@@ -400,3 +413,51 @@ def test_mail_waits_a_minute_at_most_for_a_policy(wait, is_right):
         return
     with pytest.raises(InputError, match=r"deliver: mta_sts_wait is longer than a minute.*; write less"):
         read(text, FILE)
+
+
+@pytest.mark.parametrize("read_it", [load, load_brief, survey, lambda path: SettingsFile(path).load()])
+@pytest.mark.parametrize("text", ["", "\n\n", "# hostname = 'a.example'\n"])
+def test_file_without_any_setting_is_an_error(tmp_path, read_it, text):
+    """Somebody is writing it, or the disk is full: all defaults are never what is meant by it."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as wrong:
+        read_it(path)
+    assert str(wrong.value) == (
+        f"{path}: it has no settings, so it may be cut off, or still being written; set at least hostname"
+    )
+
+
+WHOLE = (
+    'hostname = "a.example"\ndrain = "55s"\n[[listen]]\nport = 2525\n\n'
+    '[[route]]\ndomains = ["b.example"]\nmx_of = "c.example"\n'
+)
+
+
+def test_file_that_is_read_again_is_not_taken_cut_off_within_a_line(tmp_path):
+    """Wherever it is cut: then it is an error, if only for its last line; the whole one is taken again."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(WHOLE)
+    file = SettingsFile(path)
+    whole = file.load()
+    taken = []
+    for size in range(len(WHOLE)):
+        path.write_text(WHOLE[:size])
+        with suppress(InputError):
+            file.load()
+            taken.append(size)
+        path.write_text(WHOLE)
+        assert whole == file.load()
+    assert {"\n"} == {WHOLE[size - 1] for size in taken}
+
+
+def test_file_may_be_shortened_by_whole_lines_or_changed_without_an_end_of_line(tmp_path):
+    """People do both."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(WHOLE)
+    file = SettingsFile(path)
+    file.load()
+    path.write_text(WHOLE.partition("[[route]]")[0])
+    assert () == file.load().route
+    path.write_text('hostname = "d.example"')
+    assert "d.example" == file.load().hostname == file.load().hostname
