@@ -47,6 +47,9 @@ ELSEWHERE = {
     **dict.fromkeys(
         ("dkim check", "dkim new", "dkim record", "dkim rotate"), "tests/unit/cli/test_dkim_command.py looks at them"
     ),
+    **dict.fromkeys(
+        ("spool check", "spool migrate", "spool move"), "tests/unit/cli/test_spool_command.py looks at them"
+    ),
     "tls-report": "tests/unit/cli/test_tls_report_command.py looks at it",
 }
 SPOOL = {
