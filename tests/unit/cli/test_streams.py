@@ -55,6 +55,9 @@ CASES = {
     "senders": [],
     "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
+    "spool check": SPOOL,
+    "spool migrate": ["--dry-run", *SPOOL],
+    "spool move": ["--help"],
     "tls": ["example.com", *ZONE],
     "tls-report": SPOOL,
 }
