@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from postroad.deliver import steady
 from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
@@ -129,7 +130,10 @@ class Relay:
         """Renew the lease, and sweep what has been done long ago."""
         while True:
             try:
-                if await self.spool.renew(time.time()):
+                asked_at = steady()
+                freed = await self.spool.renew(time.time())
+                self.delivery.lease(asked_at, asked_at + LEASE_S)
+                if freed:
                     self.delivery.look()
                 await self._count_nodes()
                 await self.spool.sweep(time.time())
