@@ -40,6 +40,7 @@ BAD = {
     "169.254.169.254": DropReason.LINK_LOCAL,
     "0.0.1.1": DropReason.UNSPECIFIED,
     "224.0.0.1": DropReason.NOT_UNICAST,
+    "240.0.0.1": DropReason.NOT_UNICAST,
     "255.255.255.255": DropReason.NOT_UNICAST,
 }
 PLAIN = {"::": DropReason.UNSPECIFIED, "::1": DropReason.LOOPBACK, "fe80::1": DropReason.LINK_LOCAL,

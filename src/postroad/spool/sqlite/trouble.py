@@ -48,6 +48,8 @@ def trouble_with(where: Path, problem: Exception) -> SpoolError | None:
         return problem
     if isinstance(problem, sqlite3.ProgrammingError) or not isinstance(problem, _SAID):
         return None
+    if isinstance(problem, sqlite3.IntegrityError):
+        return SpoolError(Trouble.CORRUPT, f"{_CONTRADICTION.format(where=where)} ({problem})")
     code = getattr(problem, "sqlite_errorcode", None)
     if code is None:
         kind = Trouble.CORRUPT
@@ -63,6 +65,11 @@ def trouble_with_file(where: Path, problem: OSError) -> SpoolError:
     why = f"the spool {where} cannot be created or written: {problem.strerror}; make the user of postroad its owner"
     return SpoolError(Trouble.READ_ONLY, why)
 
+
+_CONTRADICTION = (
+    "the spool {where} has a row that contradicts what is to be written: it is damaged, or this is an error of "
+    "postroad; `sqlite3 {where} 'PRAGMA integrity_check'` tells which: please report it if that says ok"
+)
 
 _SAID = (sqlite3.DatabaseError, Damaged, UnicodeDecodeError)
 """What comes of a database. The last one when SQLite quotes damaged octets in what it complains of."""
