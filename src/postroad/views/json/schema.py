@@ -18,6 +18,7 @@ from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
+from postroad.views.json.spools import MigrationJson, MovedJson, SpoolHealthJson
 from postroad.views.json.tls_reports import TlsReportsJson
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -55,6 +56,9 @@ ANSWERS: dict[str, type] = {
     "senders NAME": SenderJson,
     "setups": SetupsJson,
     "simulate": SimulateJson,
+    "spool check": SpoolHealthJson,
+    "spool migrate": MigrationJson,
+    "spool move": MovedJson,
     "tls": TlsJson,
     "tls-report": TlsReportsJson,
     "an error": ErrorJson,
