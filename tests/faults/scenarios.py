@@ -60,6 +60,7 @@ ALL = {
 }
 
 CLUSTERED = ("nodes", "database", "paused", "xmin", "many")  # several relays on one database
+LONG = ("xmin", "many")  # say nothing in a short form that another one does not say
 EITHER = (
     "kill",
     "workers",
