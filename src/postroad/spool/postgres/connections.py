@@ -109,6 +109,7 @@ class DatabaseConnections:
                 yield db
             except BaseException as problem:
                 if is_lost(problem):
+                    db.terminate()
                     self._drop()  # the others end the same way
                 raise
             finally:

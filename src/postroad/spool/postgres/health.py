@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
@@ -114,6 +115,14 @@ async def check_database(url: str, clock: Callable[[], float], accepted: Accepte
                         await db.execute("ROLLBACK")
     finally:
         await connections.close()
+
+
+async def concerns(db: Db) -> tuple[str, ...]:
+    """Who keeps the dead rows of a queue that goes on: it becomes slower with each of them."""
+    xmin = _xmin(await db.fetchrow(_XMIN))
+    if xmin and xmin.held_s is not None and xmin.held_s >= HELD_S:
+        xmin = replace(xmin, held_s=HELD_S)
+    return tuple(f"{found.what}: {found.fix}" for found in _of_xmin(xmin, ""))
 
 
 async def _check(
