@@ -116,8 +116,9 @@ def test_recipients_without_a_name_have_their_number():
     """The first is 1, with names for the others or without any."""
     contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER})
     attempt = attempted(TAKEN, NEVER, contacts=(contact,))
-    ends = [explain_attempt(attempt, names)[-1] for names in ([], ["ann"], ["ann", "bob"])]
-    assert ["recipient 2", "recipient 2", "bob"] == [end.partition(" for ")[2].partition(":")[0] for end in ends]
+    told = [explain_attempt(attempt, names) for names in ([], ["ann"], ["ann", "bob"])]
+    assert ["recipient 2", "recipient 2", "bob"] == [each[-1].partition(" for ")[2].partition(":")[0] for each in told]
+    assert "First mx1 [192.0.2.1] accepted it for recipient 1 in 5 ms: 250 ok." == told[0][0]
 
 
 def test_each_answer_is_told_with_whom_it_was_for():
