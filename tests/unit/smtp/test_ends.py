@@ -103,6 +103,9 @@ def test_bare_newline_in_a_command_is_refused(line):
     [
         (b"MAIL FROM:<a@b.example>\r\n", [503]),
         (HELLO + b"RCPT TO:<a@b.example>\r\n", [250, 503]),
+        (b"RSET\r\nMAIL FROM:<a@b.example>\r\n", [250, 503]),
+        (HELLO + b"RSET\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 250]),
+        (b"HELO me.example\r\nMAIL FROM:<a@b.example>\r\n", [250, 250]),
         (HELLO + b"DATA\r\n", [250, 503]),
         (HELLO + b"MAIL FROM:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 503]),
         (HELLO + b"MAIL FROM:<a@b.example>\r\nDATA\r\n", [250, 250, 503]),
