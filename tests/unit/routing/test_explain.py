@@ -107,6 +107,13 @@ def test_only_a_proof_is_told(level, told):
     )
 
 
+def test_a_host_that_fails_when_nobody_is_left_is_told_without_names():
+    """All who were to be asked for there have their answer already."""
+    contacts = (Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN}), Contact(TWO, 5.0, 6.0, Phase.CONNECT, AWAY, {}))
+    told = explain_attempt(attempted(TAKEN, contacts=contacts))
+    assert "Then mx2 [192.0.2.2] did not accept it (deferred, 1 ms): connection refused." == told[1]
+
+
 def test_a_plan_of_nothing_is_no_sentence():
     """There is no order to tell."""
     assert [] == explain_plan(Plan(()), 1)
