@@ -5,11 +5,11 @@ Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 wrong us
 Rule 3: what a command needs is imported when it runs, so that `--help` is there at once.
 
 Stops: `advise`, `check`, `compare`, `config`, `demo`, `dkim`, `explain`, `lab`, `lookup`, `queue`, `relay`, `route`,
-`rules`, `send`, `senders`, `sendmail`, `setups`, `simulate`, `tls`, `tls_report` (the commands). Of several: `commands`
-(each by its name), `root` (the tree of them all), `tree` (its groups), `options`, `check_run` (what `check` is made
-of), `sender_options` (records and senders), `workload` and `replies` (of `simulate`), `mailers` (of `route` and `tls`),
-`spool` (how the queue is found). What is shown: `door` (what stands in place of stdout), `lines` (plain ones), `screen`
-(all else, and the exit codes).
+`rules`, `send`, `senders`, `sendmail`, `setups`, `simulate`, `spool`, `tls`, `tls_report` (the commands). Of several:
+`commands` (each by its name), `root` (the tree of them all), `tree` (its groups), `options`, `check_run` (what `check`
+is made of), `sender_options` (records and senders), `workload` and `replies` (of `simulate`), `mailers` (of `route` and
+`tls`), `opened` (how the queue is found), `cluster` (of `demo`). What is shown: `door` (what stands in place of
+stdout), `lines` (plain ones), `screen` (all else, and the exit codes).
 """
 
 from __future__ import annotations

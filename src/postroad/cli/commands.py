@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 GROUPS: Mapping[str, str] = MappingProxyType(
     {
         "queue": "postroad queue list --state held",
+        "spool": "postroad spool check --spool /var/spool/postroad",
         "config": "postroad config check docs/examples/postroad.toml",
         "dkim": "postroad dkim check example.com",
         "lab": "postroad lab run tests/scenarios/t1-one-blackholed",

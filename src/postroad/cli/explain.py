@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen
-from postroad.cli.spool import opened
+from postroad.cli.opened import opened
 
 if TYPE_CHECKING:
     from postroad.spool import Story

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from postroad.cli import options, screen
-from postroad.cli.spool import opened
+from postroad.cli.opened import opened
 from postroad.cli.tree import group
 
 if TYPE_CHECKING:

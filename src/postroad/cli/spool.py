@@ -1,42 +1,141 @@
-"""How commands find the spool of a relay, running or not."""
+"""`postroad spool`: the health of a spool, its schema, and its move to another place."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Any, TypeVar
 
-from postroad.cli import screen
+import typer
 
-if TYPE_CHECKING:
-    from postroad.spool import Spool
+from postroad.cli import options, screen
+from postroad.cli.tree import group
+
+app = group("Check the spool, migrate its schema, move it from SQLite to PostgreSQL and back.")
+
+Spool = Annotated[
+    str, typer.Option("--spool", metavar="PLACE", help="A folder or a postgresql:// URL, instead of the settings' one.")
+]
+
+T = TypeVar("T")
 
 
-@asynccontextmanager
-async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spool]:
-    """The spool in a folder, or that of the settings. Trouble with it ends the command: 2 if there is none, else 3.
+@app.command(epilog="Example: postroad spool check --spool postgresql://postroad@db.example/mail")
+def check(spool: Spool = "", config: options.ConfigFile = None, json: options.Json = False) -> None:
+    """Check the health of a spool: its schema, files or server, nodes and their leases, and what holds dead rows.
 
-    Raises:
-        InputError: the settings are wrong.
+    It only reads, and a relay that runs on it does not notice. In a folder it reads the whole database.
 
+    Exit status: 0 healthy, 1 findings, 2 usage error or no spool, 3 the spool cannot be reached now.
     """
-    from postroad.build import open_queue
-    from postroad.spool import SpoolError, Trouble
+    from postroad.spool import check_place
 
-    none = (Trouble.MISSING, Trouble.READ_ONLY, Trouble.NEWER)
-    where = folder or _of_settings(config)
-    try:
-        spool = await open_queue(where)
-        try:
-            yield spool
-        finally:
-            await spool.close()
-    except SpoolError as trouble:
-        screen.fail(trouble.why, screen.USAGE if trouble.kind in none else screen.TEMPORARY)
+    where, asynchronous = _place(spool, config)
+    with screen.working("checking") as tick:
+        health = _run(lambda: check_place(where, time.time, tick, asynchronous=asynchronous))
+    if json:
+        from postroad.views.json import health_shape
+
+        screen.print_json(health_shape(health))
+    else:
+        from postroad.views.text.spools import examined
+
+        screen.Screen().show(examined(health))
+    raise typer.Exit(screen.FINDINGS if health.findings else screen.DONE)
 
 
-def _of_settings(config: Path | None) -> Path | str:
+@app.command(epilog="Example: postroad spool migrate --dry-run")
+def migrate(
+    spool: Spool = "",
+    config: options.ConfigFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps, and change nothing.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Bring the schema of a spool to this version of Postroad, at a time that you choose.
+
+    A relay does the same when it starts. Beside relays that run, only steps are done that they survive.
+
+    Exit status: 0 done, 1 with --dry-run: there are steps, 2 usage error or no spool, 3 not now.
+    """
+    from postroad.spool import migrate_place, pending_migration
+
+    where, _ = _place(spool, config)
+    pending = _run(lambda: pending_migration(where) if dry_run else migrate_place(where))
+    if json:
+        from postroad.views.json import migration_shape
+
+        screen.print_json(migration_shape(pending, done=not dry_run))
+    else:
+        from postroad.views.text.spools import migrated
+
+        screen.Screen().lines(migrated(pending, done=not dry_run))
+    raise typer.Exit(screen.FINDINGS if dry_run and pending.steps else screen.DONE)
+
+
+@app.command(epilog="Example: postroad spool move /var/spool/postroad postgresql://postroad@db.example/mail")
+def move(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="A folder or a postgresql:// URL; no relay on it.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The same; made if there is no spool.")],
+    asynchronous: Annotated[
+        bool, typer.Option("--asynchronous", help="Accept a standby of TO that may lack the last commits.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Move everything from one spool to another: queued mail, held mail, history, and what the relay has learned.
+
+    If it is interrupted, run it again with the same FROM and TO: it goes on, and nothing is lost or delivered twice.
+
+    Exit status: 0 all is moved, 1 some mail is left in FROM, 2 usage error or no spool, 3 not now.
+    """
+    from postroad.config import RESERVE
+    from postroad.spool import move_place, place_of, shown_place
+
+    out, in_ = place_of(source), place_of(target)
+    if out == in_ or (isinstance(out, Path) and isinstance(in_, Path) and out.resolve() == in_.resolve()):
+        screen.fail("FROM and TO are the same spool; name two")
+    with screen.progress(wanted=not json) as begin:
+        progress = begin("moving")
+        moved = _run(
+            lambda: move_place(out, in_, clock=time.time, reserve=RESERVE, asynchronous=asynchronous, progress=progress)
+        )
+    if json:
+        from postroad.views.json import moved_shape
+
+        screen.print_json(moved_shape(moved, shown_place(out), shown_place(in_)))
+    else:
+        from postroad.views.text.spools import moved_lines
+
+        screen.Screen().lines(moved_lines(moved, shown_place(out), shown_place(in_)))
+    raise typer.Exit(screen.DONE if moved.is_complete else screen.FINDINGS)
+
+
+def _place(spool: str, config: Path | None) -> tuple[Path | str, bool]:
+    """The place on the command line, or in the settings; and whether an asynchronous standby is accepted."""
+    from postroad.spool import place_of
+
+    if spool and config:
+        screen.fail("give --spool or --config, not both")
+    if spool:
+        return place_of(spool), False
     from postroad.config import load
 
-    return load(config).spool.place
+    with screen.input_errors():
+        settings = load(config).spool
+    return settings.place, settings.asynchronous
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do it. Trouble with the spool ends the command: 1 if it is damaged, 2 if there is none, else 3."""
+    from postroad.spool import SpoolError, Trouble
+
+    codes = {
+        Trouble.CORRUPT: screen.FINDINGS,
+        Trouble.MISSING: screen.USAGE,
+        Trouble.READ_ONLY: screen.USAGE,
+        Trouble.NEWER: screen.USAGE,
+    }
+    try:
+        return screen.run(main)
+    except SpoolError as trouble:
+        screen.fail(trouble.why, codes.get(trouble.kind, screen.TEMPORARY))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,21 @@ if TYPE_CHECKING:
     from postroad.spool.sqlite import SqliteSpool
 
 DAY_S = 86400.0
+
+
+@contextmanager
+def driver_needed() -> Iterator[None]:
+    """The room for PostgreSQL is loaded inside, or what is missing is said.
+
+    Raises:
+        SpoolError: missing.
+
+    """
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        why = f"a spool on PostgreSQL needs {problem.name}: pip install 'postroad[postgres]'"
+        raise SpoolError(Trouble.MISSING, why) from None
 
 
 async def open_place(
@@ -43,10 +59,7 @@ async def open_place(
         from postroad.spool.sqlite import SqliteSpool  # noqa: PLC0415  # as above
 
         return await SqliteSpool.open(where, node=node, history_s=history_s, reserve=reserve)
-    try:
+    with driver_needed():
         from postroad.spool.postgres import AcceptedRisks, PostgresSpool  # noqa: PLC0415  # as above
-    except ModuleNotFoundError as problem:
-        why = f"a spool on PostgreSQL needs {problem.name}: pip install 'postroad[postgres]'"
-        raise SpoolError(Trouble.MISSING, why) from None
     accepted = AcceptedRisks(asynchronous=asynchronous)
     return await PostgresSpool.open(where, node=node, history_s=history_s, accepted=accepted, clock=clock)

@@ -184,9 +184,7 @@ def test_what_is_dumped_can_be_read_again():
 REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0}, route = '{1}'}}\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
+SENTENCES = [
         ('hostnam = "a.example"', "hostnam: there is no such key; did you mean hostname?"),
         ("[limits]\nmessage_siz = 3", "limits.message_siz: there is no such key; did you mean message_size?"),
         ("port = 25", "port: there is no such key here; it belongs in [[listen]]"),
@@ -306,13 +304,21 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
          'metrics.listen: 9925 is not an address with a port; write both, such as "127.0.0.1:9925"'),
         ("hostname = mail",
          "it is not valid TOML: Invalid value (at line 1, column 12); put texts in quotes"),
-    ],
-)  # fmt: skip
-def test_what_is_wrong_is_a_sentence(text, sentence):
-    """Each error names the file, the key, what is wrong and what to write."""
+    ]  # fmt: skip
+
+
+def complaint(text):
+    """What is said of a file."""
     with pytest.raises(InputError) as caught:
         read(text, FILE)
-    assert f"/etc/p.toml: {sentence}" == str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_wrong_is_a_sentence():
+    """Each error names the file, the key, what is wrong and what to write."""
+    assert {text: f"/etc/p.toml: {told}" for text, told in SENTENCES} == {
+        text: complaint(text) for text, _ in SENTENCES
+    }
 
 
 @pytest.mark.parametrize("value", ["'x'", "1", "2020-13-01", "'2020-13-01'", "2020-01-01T10:00:00", "''", "true", "[]"])

@@ -91,31 +91,30 @@ def test_what_no_host_said_is_no_refusal():
     assert set() == OnReject(("*",), "b").refused(Attempt("example.com", (nowhere,), (), 7, 1.0))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        " ",
-        "a" * 201,
-        "a|b",
-        "^5",
-        "no$",
-        r"5\.7",
-        ".*",
-        "55",
-        "5xx",
-        "5.7",
-        "55*",
-        "5.*.*",
-        "421",
-        "4.7.1",
-        "2.0.0",
-        "a\nb",
-    ],
-)
-def test_what_is_no_pattern_is_a_sentence(text):
+NO_PATTERNS = [
+    "",
+    " ",
+    "a" * 201,
+    "a|b",
+    "^5",
+    "no$",
+    r"5\.7",
+    ".*",
+    "55",
+    "5xx",
+    "5.7",
+    "55*",
+    "5.*.*",
+    "421",
+    "4.7.1",
+    "2.0.0",
+    "a\nb",
+]
+
+
+def test_what_is_no_pattern_is_a_sentence():
     """With what to write instead."""
-    assert isinstance(parse_pattern(text), Unreadable)
+    assert [] == [text for text in NO_PATTERNS if not isinstance(parse_pattern(text), Unreadable)]
 
 
 def test_a_code_with_a_star_is_whole_up_to_the_star():

@@ -9,7 +9,8 @@ Stops: `address` (URLs without passwords), `connections` (a few, opened when nee
 keep), `versions` (the schema), `beginning` (these, in order), `transaction` (what one has), `commits` and `writer` (one
 for many calls), `keeping`, `lanes`, `leases`, `settling`, `history`, `days`, `queue` and `lessons` (statements),
 `texts` (without NUL), `kinds` (what calls cost, and what follows), `trouble` (errors in sentences), `questions` and
-`spool` (the protocol).
+`spool` (the protocol), `cargo` and `move_end` (what moves to another spool), `health` and `migration` (`spool check`
+and `migrate`).
 """
 
 from typing import TYPE_CHECKING
@@ -18,12 +19,18 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.postgres.address import is_url, without_password
+    from postroad.spool.postgres.health import check_database
+    from postroad.spool.postgres.migration import migrate_database, pending_database
+    from postroad.spool.postgres.move_end import PostgresMoveEnd
     from postroad.spool.postgres.promise import AcceptedRisks
     from postroad.spool.postgres.spool import PostgresSpool
 
 __getattr__, __dir__ = door(
     __name__,
     address="is_url without_password",
+    health="check_database",
+    migration="migrate_database pending_database",
+    move_end="PostgresMoveEnd",
     promise="AcceptedRisks",
     spool="PostgresSpool",
 )

@@ -14,11 +14,12 @@ from postroad.spool.postgres.versions import migrate
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first transaction of a node, or of a tool, which has no name."""
+    """The first transaction of a node, or of a tool, which has no name. `makes`: the spool, if there is none."""
 
     life: Life
     accepted: AcceptedRisks
     clock: Callable[[], float] | None
+    makes: bool = False
 
     async def __call__(self, db: Db) -> None:
         """Do it.
@@ -30,7 +31,7 @@ class Beginning:
         theirs = await check_promise(db, self.accepted)
         if self.clock is not None:
             check_clock(self.clock(), theirs)
-        await migrate(db, make=bool(self.life.name))
+        await migrate(db, make=self.makes or bool(self.life.name))
         if self.life.name:
             tx = SpoolTransaction(db, self.life)
             await leases.take_name(tx)

@@ -91,6 +91,11 @@ class DatabaseConnections:
         self.is_closed = False
         self.is_away = False  # the server, when last asked
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler was found, by the first connection."""
+        return bool(self._is_pooled)
+
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Db]:
         """A connection for a transaction. What is not left as it was is closed."""

@@ -89,3 +89,18 @@ async def renew(tx: SpoolTransaction, asked: Sequence[None]) -> list[int]:
 async def nodes(db: Db) -> tuple[Node, ...]:
     """The nodes whose lease runs, by the clock that they renew it by."""
     return tuple([Node(*row) for row in await db.fetch(_NODES)])
+
+
+async def free_claims(tx: SpoolTransaction) -> None:
+    """Release what dead nodes had claimed, where no node may live.
+
+    Raises:
+        SpoolError: locked, by one that does.
+
+    """
+    if living := await nodes(tx.db):
+        names = ", ".join(node.name for node in living)
+        why = f"a relay runs on this spool ({names}): stop it, and wait until its lease of {LEASE_S:.0f} s has run out"
+        raise SpoolError(Trouble.LOCKED, why)
+    await tx.db.execute(_BURY)
+    tx.wait(await tx.db.fetch(_FREE))

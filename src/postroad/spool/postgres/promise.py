@@ -48,6 +48,11 @@ async def check_promise(db: Db, accepted: AcceptedRisks) -> float:
     return float(found["clock"])
 
 
+async def broken_promises(db: Db, accepted: AcceptedRisks) -> list[str]:
+    """All that keeps the server from its promise, each in a sentence that ends with what to do."""
+    return list(_broken(await db.fetchrow(_ASKED), accepted))
+
+
 def check_clock(ours: float, theirs: float) -> None:
     """See that the two clocks agree.
 

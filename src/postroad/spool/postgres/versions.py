@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
+from postroad.spool.schema import serves
 
 SCHEMA = 1
 """The version of the schema that this Postroad writes: how many scripts there are."""
@@ -29,18 +29,18 @@ async def migrate(db: Db, *, make: bool) -> None:
         SpoolError: missing, newer.
 
     """
-    version = await _version(db)
+    version = await version_of(db)
     if version < SCHEMA and make:
         await db.execute(_LOCK, *_LOCKS)
-        version = await _version(db)  # another node may have done it
+        version = await version_of(db)  # another node may have done it
     if not version and not make:
         raise SpoolError(Trouble.MISSING, "the database has no spool: start the relay once")
-    for number, script in enumerate(_scripts(), start=1):
+    for number, script in enumerate(scripts(), start=1):
         if version < number and make:
             if number == 1:
                 await db.execute("CREATE SCHEMA IF NOT EXISTS postroad")
             await db.execute(script)
-            await db.execute("UPDATE postroad.spool SET version = $1, serves = $2", number, _serves(script))
+            await db.execute("UPDATE postroad.spool SET version = $1, serves = $2", number, serves(script))
     await check_serves(db)
 
 
@@ -56,26 +56,20 @@ async def check_serves(db: Db) -> None:
         SpoolError: newer.
 
     """
-    version, serves = await db.fetchrow(_STATE)
-    if serves > SCHEMA:
+    version, oldest = await db.fetchrow(_STATE)
+    if oldest > SCHEMA:
         why = f"the spool was made by a newer Postroad (schema {version}, this one knows {SCHEMA}): upgrade"
         raise SpoolError(Trouble.NEWER, why)
 
 
-async def _version(db: Db) -> int:
+async def version_of(db: Db) -> int:
+    """The version of the schema, 0 if there is none."""
     if not await has_table(db, "spool"):
         return 0
     return int((await db.fetchrow(_STATE))["version"])
 
 
-def _serves(script: str) -> int:
-    """The oldest version of the schema whose Postroad can work with what this script makes."""
-    found = re.match(r"-- serves: (\d+)\n", script)
-    if found is None:
-        raise ValueError("a script begins with the version that it serves")
-    return int(found[1])
-
-
-def _scripts() -> list[str]:
+def scripts() -> list[str]:
+    """Those of all versions, in order."""
     folder = resources.files("postroad.spool.postgres") / "sql"
     return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]

@@ -1,3 +1,4 @@
+-- serves: 1
 -- The spool, version 1. docs/design/spool.md says what the states mean; this says where they stand.
 
 -- Counters: the next numbers to give, which are never given twice, and what `stats` would otherwise have to count.

@@ -1,3 +1,4 @@
+-- serves: 2
 -- The spool, version 3: what the relay has learned that is no mail, such as policies of domains and counts for reports.
 CREATE TABLE lesson (
     kind TEXT NOT NULL,

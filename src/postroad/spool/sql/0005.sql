@@ -1,2 +1,3 @@
+-- serves: 5
 -- The spool, version 5: a piece with the ordinal -1 stands in front of the others of its message.
 -- Nothing changes in what is there: the version keeps out a Postroad that would send a message without it.

@@ -10,7 +10,7 @@ Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place`
 transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` and `lessons` (statements),
 `kinds` (what they cost, and what follows), `rows` (many to a step), `trouble` (errors in sentences), `spool` (the
 protocol), `deposit` (one message, by a program that ends then), `reading` (what was learned, by one that changes
-nothing).
+nothing), `cargo` and `move_end` (what moves to another spool), `health` and `migration` (`spool check` and `migrate`).
 """
 
 from typing import TYPE_CHECKING
@@ -19,12 +19,18 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.sqlite.deposit import keep_one
+    from postroad.spool.sqlite.health import check_folder
+    from postroad.spool.sqlite.migration import migrate_folder, pending_folder
+    from postroad.spool.sqlite.move_end import SqliteMoveEnd
     from postroad.spool.sqlite.reading import read_lessons
     from postroad.spool.sqlite.spool import SqliteSpool
 
 __getattr__, __dir__ = door(
     __name__,
     deposit="keep_one",
+    health="check_folder",
+    migration="migrate_folder pending_folder",
+    move_end="SqliteMoveEnd",
     reading="read_lessons",
     spool="SqliteSpool",
 )

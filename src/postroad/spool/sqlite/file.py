@@ -166,7 +166,7 @@ def _migrate(db: sqlite3.Connection) -> None:
     """Run the scripts not run yet, each in a transaction of its own."""
     if db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
         return
-    for number, script in enumerate(_scripts(), start=1):
+    for number, script in enumerate(scripts(), start=1):
         db.execute("BEGIN IMMEDIATE")
         try:
             if db.execute("PRAGMA user_version").fetchone()[0] < number:
@@ -188,7 +188,8 @@ def _probe(db: sqlite3.Connection) -> None:
             db.execute(f"SELECT {edge}(rowid) FROM {table}").fetchone()  # noqa: S608  # named above
 
 
-def _scripts() -> list[str]:
+def scripts() -> list[str]:
+    """Those of all versions, in order."""
     from importlib import resources  # noqa: PLC0415  # rarely needed, and large
 
     folder = resources.files("postroad.spool") / "sql"

@@ -6,7 +6,8 @@ import fcntl
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Collection
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -57,6 +58,43 @@ def take_folder(folder: Path, node: str) -> Hold:
     return Hold(lock, remarks)
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder if there is none, and close it to other users.
+
+    Raises:
+        SpoolError: read-only: not ours to write, or to close.
+
+    """
+    try:
+        _make(folder)
+        _close(folder)
+    except OSError as problem:
+        raise trouble_with_file(folder, problem) from problem
+
+
+def names_in(folder: Path) -> frozenset[str]:
+    """The names that nodes have had in a folder."""
+    return frozenset(file.stem for file in folder.glob("*.lock") if file.stem != TURN and _NODE.match(file.stem))
+
+
+def running_in(folder: Path) -> frozenset[str]:
+    """The names of nodes that run. Each lock is tried for a moment, and only shared: no node that runs notices."""
+    return frozenset(name for name in names_in(folder) if _is_taken(folder / f"{name}.lock"))
+
+
+def take_names(folder: Path, names: Collection[str]) -> list[IO[str]]:
+    """Take these names, so that no relay runs nor starts.
+
+    Raises:
+        SpoolError: locked: a living process has one; read-only.
+
+    """
+    with ExitStack() as undo:
+        locks = [undo.enter_context(take_folder(folder, name).lock) for name in sorted(names)]
+        undo.pop_all()
+    return locks
+
+
 def open_lock(folder: Path, name: str) -> IO[str]:
     """The file to lock for a name, made if need be."""
     return os.fdopen(open_private(folder / f"{name}.lock"), "r+")
@@ -83,6 +121,17 @@ def _make(folder: Path) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def _is_taken(lock: Path) -> bool:
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # gone, or not ours to read: nobody's business
+        return False
+    return False
 
 
 def _close(folder: Path) -> tuple[str, ...]:

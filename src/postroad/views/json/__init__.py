@@ -5,8 +5,8 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 Stops: `shape` (the version, and how exact numbers are), `schema` (all of them, as JSON Schema), `route`, `dropped`
 (what it leaves out), `lookup`, `attempt` (of `send`, and of every other that has one), `queue`, `settings`, `findings`,
 `simulation` (simulate, compare, setups, advise), `planned` (what those are made of), `tls` (demands and proofs),
-`protection` (of `tls`), `tls_reports`, `recipients`, `senders`, `dkim` (keys and their records), `scenes` (demo and
-lab), `errors`.
+`protection` (of `tls`), `spools` (health, migration, move), `tls_reports`, `recipients`, `senders`, `dkim` (keys and
+their records), `scenes` (demo and lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     )
     from postroad.views.json.recipients import recipients_shape
     from postroad.views.json.route import route_shape
-    from postroad.views.json.scenes import demo_shape, lab_shape, up_shape
+    from postroad.views.json.scenes import cluster_shape, demo_shape, lab_shape, up_shape
     from postroad.views.json.senders import sender_shape, senders_shape
     from postroad.views.json.settings import config_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
+    from postroad.views.json.spools import health_shape, migration_shape, moved_shape
     from postroad.views.json.tls_reports import tls_reports_shape
 
 __getattr__, __dir__ = door(
@@ -48,10 +49,11 @@ __getattr__, __dir__ = door(
     queue="change_shape explain_shape queue_shape stats_shape story_shape trace_shape",
     recipients="recipients_shape",
     route="route_shape",
-    scenes="demo_shape lab_shape up_shape",
+    scenes="cluster_shape demo_shape lab_shape up_shape",
     senders="sender_shape senders_shape",
     settings="config_shape problems_shape user_shape",
     shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
+    spools="health_shape migration_shape moved_shape",
     tls_reports="tls_reports_shape",
 )

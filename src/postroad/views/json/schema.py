@@ -14,10 +14,11 @@ from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, Sim
 from postroad.views.json.protection import TlsJson
 from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
-from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
+from postroad.views.json.scenes import ClusterJson, DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
+from postroad.views.json.spools import MigrationJson, MovedJson, SpoolHealthJson
 from postroad.views.json.tls_reports import TlsReportsJson
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,6 +32,7 @@ ANSWERS: dict[str, type] = {
     "config hash": UserJson,
     "config show": ConfigJson,
     "demo": DemoJson,
+    "demo --cluster": ClusterJson,
     "dkim check": CheckedKeysJson,
     "dkim new": KeysJson,
     "dkim record": KeysJson,
@@ -55,6 +57,9 @@ ANSWERS: dict[str, type] = {
     "senders NAME": SenderJson,
     "setups": SetupsJson,
     "simulate": SimulateJson,
+    "spool check": SpoolHealthJson,
+    "spool migrate": MigrationJson,
+    "spool move": MovedJson,
     "tls": TlsJson,
     "tls-report": TlsReportsJson,
     "an error": ErrorJson,

@@ -1,0 +1,101 @@
+"""An older spool is brought to this version: when somebody wants it, and only beside relays that survive it."""
+
+import asyncio
+from contextlib import closing
+from unittest.mock import patch
+
+import pytest
+from tests.support.moves import DATABASE, EMPTY, do, play, spool_at
+from tests.support.postgres import Kept, database
+
+from postroad.spool import SpoolError, Trouble, migrate_place, pending_migration
+from postroad.spool.postgres import versions
+from postroad.spool.schema import SchemaStep, steps_of
+from postroad.spool.sqlite import file
+from postroad.spool.sqlite.folder import take_folder
+
+VERSIONS = range(1, file.SCHEMA)
+
+
+def made(folder, version):
+    """A spool of that version."""
+    folder.mkdir(mode=0o700)
+    with patch.multiple(file, SCHEMA=version, scripts=lambda some=file.scripts(): some[:version]):  # noqa: B008  # now
+        file.open_database(folder / "spool.db").close()
+    return folder
+
+
+def version_of(folder):
+    """Of the spool in a folder."""
+    with closing(file.connect(folder / "spool.db")) as db:
+        return db.execute("PRAGMA user_version").fetchone()[0]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_folder_of_any_version(tmp_path, version):
+    """What is to be done is said and not done; then it is done, and nothing is left to do."""
+    folder = made(tmp_path / "spool", version)
+    pending = asyncio.run(pending_migration(folder))
+    assert list(range(version + 1, file.SCHEMA + 1)) == [step.number for step in pending.steps]
+    assert (version, ()) == (version_of(folder), pending.running)
+    assert pending == asyncio.run(migrate_place(folder))
+    assert (file.SCHEMA, ()) == (version_of(folder), asyncio.run(pending_migration(folder)).steps)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_beside_a_relay_only_what_it_survives(tmp_path, version):
+    """Else it is refused, with the relay's name; nothing is changed then."""
+    folder = made(tmp_path / "spool", version)
+    lock = take_folder(folder, "relay").lock
+    may = all(step.serves <= version for step in asyncio.run(pending_migration(folder)).steps)
+    assert (version == 5) == may
+    if may:
+        asyncio.run(migrate_place(folder))
+    else:
+        with pytest.raises(SpoolError) as trouble:
+            asyncio.run(migrate_place(folder))
+        assert (Trouble.LOCKED, True) == (trouble.value.kind, "(relay)" in trouble.value.why)
+    lock.close()
+    assert (file.SCHEMA if may else version) == version_of(folder)
+
+
+@pytest.mark.parametrize("room", [file, versions])
+def test_each_step_says_what_it_does(room):
+    """In the first words of its script, without the number of the version."""
+    assert [True] * room.SCHEMA == [
+        bool(step.about) and "version" not in step.about[:20] for step in steps_of(room.scripts(), 0)
+    ]
+
+
+def test_no_spool_to_migrate(tmp_path):
+    """None is made."""
+    with pytest.raises(SpoolError) as trouble:
+        asyncio.run(migrate_place(tmp_path))
+    assert (Trouble.MISSING, []) == (trouble.value.kind, list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(("serves", "may"), [(1, True), (2, False)])
+def test_a_database_beside_a_node(serves, may):
+    """As in a folder: by its lease it is seen that it runs."""
+    second = f"-- serves: {serves}\n-- The spool on PostgreSQL, version 2: a trial.\nCREATE TABLE postroad.trial ()"
+    scripts = [*versions.scripts(), second]
+
+    async def story():
+        await do(EMPTY)
+        async with spool_at(DATABASE, "one"):
+            with (
+                patch.multiple("postroad.spool.postgres.migration", SCHEMA=2, scripts=lambda: scripts),
+                patch.multiple(versions, SCHEMA=2, scripts=lambda: scripts),
+                patch("postroad.spool.postgres.migration.DatabaseConnections", Kept),
+            ):
+                pending = await pending_migration(database("moves"))
+                try:
+                    await migrate_place(database("moves"))
+                except SpoolError as trouble:
+                    return pending, trouble.kind, await do("SELECT version FROM postroad.spool")
+                return pending, None, await do("SELECT version FROM postroad.spool")
+
+    pending, trouble, version = play(story())
+    assert (("one",), (SchemaStep(2, "a trial.", serves),)) == (pending.running, pending.steps)
+    assert ((None, 2) if may else (Trouble.LOCKED, 1)) == (trouble, version)
+    play(do(EMPTY))

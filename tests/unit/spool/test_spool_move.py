@@ -1,0 +1,414 @@
+"""All of a spool goes to another one: the states of docs/design/spool.md as stories."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.examples import examples
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
+from tests.support.moves import DATABASE, EMPTY, FATES, do, filled, move, play, seen, spool_at
+from tests.support.postgres import database
+
+from postroad.spool import PIECE, Lesson, Settlement, SpoolError, State, Trouble
+
+PLAN = [
+    (2, 30, b"", "waits"),
+    (1, 2 * PIECE + 9, b"DKIM-Signature: x\r\n", "waits"),
+    (3, 40, b"", "claimed"),
+    (2, 40, b"", "finishes"),
+    (2, 40, b"", "defers"),
+    (1, PIECE + 7, b"", "reroutes"),
+    (2, 40, b"", "holds"),
+    (1, 0, b"", "waits"),
+]
+
+
+def test_there_and_back(tmp_path):
+    """From a folder into the database and into another folder: the same as before, and nothing stays behind."""
+
+    async def story():
+        first, last = tmp_path / "first", tmp_path / "last"
+        await filled(first, PLAN)
+        before = await seen(first, without_nul=True)
+        one = await move(first, DATABASE)
+        there = await seen(DATABASE)
+        two = await move(DATABASE, last)
+        assert before == there
+        assert before == await seen(last)
+        assert one == two
+        assert (8, 1, 2, 0) == (one.messages, one.finished, one.lessons, one.left)
+        for left in (first, DATABASE):
+            found, lessons, queue, counts, _ = await seen(left)
+            assert ({}, [(), ()], [], (0, 0, 0, 0, 0)) == (found, lessons, queue, counts)
+
+    play(story())
+
+
+SMALL = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finishes"), (1, 40, b"", "holds")]
+BOTH = pytest.mark.parametrize("source", ["folder", "database"])
+
+
+class Stopped(Exception):  # noqa: N818  # what happened
+    """The process was killed, as it were."""
+
+
+class Stopping:
+    """Both ends of a move that stops at one of all their calls, before it is done or after it."""
+
+    def __init__(self, at, *, before):
+        self.at = at
+        self.before = before
+        self.count = 0
+
+    def __call__(self, end):
+        return _Through(end, self)
+
+    def strike(self, *, is_before):
+        self.count += is_before
+        if self.count == self.at and self.before == is_before:
+            raise Stopped
+
+
+class _Through:
+    def __init__(self, end, stopping):
+        self._end = end
+        self._stopping = stopping
+
+    def __getattr__(self, name):
+        found = getattr(self._end, name)
+        return self._call(found) if callable(found) else found
+
+    def _call(self, found):
+        async def call(*args):
+            self._stopping.strike(is_before=True)
+            result = await found(*args)
+            self._stopping.strike(is_before=False)
+            return result
+
+        return call
+
+
+def _places(source, folder):
+    """FROM and TO."""
+    return (folder, DATABASE) if source == "folder" else (DATABASE, folder)
+
+
+async def _stopped(source, target, at, *, before):
+    """What is to be seen of a move that is stopped at a call, and goes on then; how many calls a whole one has."""
+    for where in (source, target):
+        if where:
+            shutil.rmtree(where, ignore_errors=True)
+        else:
+            await do(EMPTY)
+    await filled(source, SMALL)
+    expected = await seen(source, without_nul=True)
+    stopping = Stopping(at, before=before)
+    try:
+        await move(source, target, stopping)
+    except Stopped:
+        owners = [set((await seen(where))[0]) for where in (source, target) if await _exists(where)]
+        assert set() == set.intersection(*owners) or len(owners) == 1
+        await move(source, target)
+    assert expected == await seen(target, without_nul=True)
+    assert ({}, [(), ()]) == (await seen(source))[:2]
+    assert (None, None) == (await _moving(source), await _moving(target))
+    return stopping.count
+
+
+async def _exists(where):
+    if where:
+        return (where / "spool.db").exists()
+    return bool(await do("SELECT to_regclass('postroad.spool') IS NOT NULL"))
+
+
+async def _moving(where):
+    """What is left of a move."""
+    if where:
+        with closing(sqlite3.connect(where / "spool.db")) as db:
+            return db.execute("SELECT name FROM sqlite_master WHERE name = 'moving'").fetchone()
+    return await do("SELECT to_regclass('postroad.moving')")
+
+
+@BOTH
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_move_that_stops_at_any_call(tmp_path, source, before):
+    """Before or after any of them: no message has two owners, and the next run finishes. All in a thorough run."""
+
+    async def story():
+        places = _places(source, tmp_path / "spool")
+        with patch.multiple("postroad.spool.moving", AT_ONCE=2, MOST=30):
+            calls = await _stopped(*places, 0, before=before)
+            assert calls > 40
+            for at in random.Random(calls).sample(range(1, calls + 1), min(examples(10), calls)):
+                assert at <= await _stopped(*places, at, before=before)
+
+    play(story())
+
+
+FATES_DRAWN = st.tuples(
+    st.integers(1, 4), st.sampled_from([0, 1, 300, PIECE, PIECE + 8]), st.sampled_from([b"", b"front"]),
+    st.sampled_from(sorted(FATES)),
+)  # fmt: skip
+
+
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
+@given(plan=st.lists(FATES_DRAWN, max_size=9))
+def test_any_spool_there_and_back(tmp_path, plan):
+    """Whatever is in it: the same in the database, and in a folder again."""
+
+    async def story():
+        first, last = tmp_path / "first", tmp_path / "last"
+        for folder in (first, last):
+            shutil.rmtree(folder, ignore_errors=True)
+        await do(EMPTY)
+        await filled(first, plan)
+        before = await seen(first, without_nul=True)
+        await move(first, DATABASE)
+        assert before == await seen(DATABASE)
+        await move(DATABASE, last)
+        assert before == await seen(last)
+
+    play(story())
+
+
+CHILD = """
+import asyncio, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from postroad.spool import moving
+from postroad.spool.moving import MoveRole, move_all
+from postroad.spool.postgres import AcceptedRisks, PostgresMoveEnd, is_url
+from postroad.spool.sqlite import SqliteMoveEnd
+
+moving.AT_ONCE = 2
+
+def open_(where, way):
+    if is_url(where):
+        return PostgresMoveEnd.open(where, way, accepted=AcceptedRisks(unsafe=True))
+    return SqliteMoveEnd.open(Path(where), way)
+
+class Told:
+    def __init__(self, end):
+        self.end = end
+    def __getattr__(self, name):
+        os.write(1, f"{name}\\n".encode())
+        return getattr(self.end, name)
+
+async def main():
+    source, target = await open_(sys.argv[1], MoveRole.OUT), await open_(sys.argv[2], MoveRole.IN)
+    await move_all(Told(source), Told(target))
+
+asyncio.run(main())
+"""
+
+
+@BOTH
+def test_kill_9_in_the_middle_of_a_move(tmp_path, source):
+    """Again and again, each time a little later: once a run comes to its end, all is there."""
+
+    async def story():
+        places = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(places[0], PLAN)
+        expected = await seen(places[0], without_nul=True)
+        names = [str(where) if where else database("moves") for where in places]
+        await asyncio.to_thread(_killed, names)
+        await move(*places)
+        assert expected == await seen(places[1], without_nul=True)
+        assert ({}, [(), ()]) == (await seen(places[0]))[:2]
+
+    play(story())
+
+
+def _killed(names):
+    """Killed once it has said so many lines."""
+    command = [sys.executable, "-c", CHILD, *names, str(Path(__file__).parents[3])]
+    for lines in (9, 17, 25, 31):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert lines == len([line for line in (child.stdout.readline() for _ in range(lines)) if line])
+            os.kill(child.pid, signal.SIGKILL)
+
+
+async def _trouble(call):
+    with pytest.raises(SpoolError) as trouble:
+        await call
+    return trouble.value.kind, trouble.value.why
+
+
+@BOTH
+def test_a_relay_that_runs_on_from_is_named(tmp_path, source):
+    """Nothing is moved, nor begun."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        async with spool_at(source_, "relay"):
+            kind, why = await _trouble(move(source_, target))
+        assert (Trouble.LOCKED, True) == (kind, "relay" in why)
+        assert 5 == len((await seen(source_))[0])
+
+    play(story())
+
+
+@BOTH
+def test_a_relay_may_run_on_to(tmp_path, source):
+    """It delivers what has come while the rest is still on its way."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        async with spool_at(target, "relay") as relay:
+            await move(source_, target)
+            claimed = await relay.claim(NOW + 9, 99, each=9)
+            bodies = {parcel.mail.id: await octets(relay, parcel.mail) for parcel in claimed}
+            await relay.settle([Settlement(parcel, record="{}") for parcel in claimed], NOW + 9)
+            assert {"m000", "m001", "rm002"} == set(bodies)
+            assert b"frontm001m001m"[:14] == bodies["m001"]
+            assert [State.HELD] == [one.state for one in await relay.listed(EVERYTHING)]
+
+    play(story())
+
+
+@BOTH
+def test_mail_that_a_relay_claims_meanwhile(tmp_path, source):
+    """It was staged, but FROM has it: it never comes to TO, and the answer says that something is left."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+
+        class Relay(_Through):
+            async def remove(self, items):
+                await _claimed_by_force(source_)
+                return await self._end.remove(items)
+
+        moved = await move(source_, target, lambda end: Relay(end, Stopping(0, before=True)))
+        there, here = (await seen(target))[0], (await seen(source_))[0]
+        assert set() == there.keys() & here.keys()
+        assert {"m000"} == {id_ for id_ in here if here[id_][1]}
+        assert (False, 1) == (moved.is_complete, moved.left)
+
+    play(story())
+
+
+async def _claimed_by_force(where):
+    """As by a relay that has started although a move is under way: its own lock would keep it away."""
+    if where:
+        with closing(sqlite3.connect(where / "spool.db")) as db, db:
+            db.execute("UPDATE parcel SET node = 'x' WHERE number >> 20 = 1")
+    else:
+        await do("UPDATE postroad.parcel SET holder = 77 WHERE number >> 20 = 1")
+
+
+@BOTH
+def test_the_same_message_in_both(tmp_path, source):
+    """Somebody copied a spool: what TO has is left alone, here and there, and named."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        async with spool_at(target, "two") as spool:
+            await spool.add(letter("m001"), BODY)
+        moved = await move(source_, target)
+        assert (("m001",), 1, False) == (moved.twice, moved.left, moved.is_complete)
+        assert BODY == (await seen(target))[0]["m001"][4]
+
+    play(story())
+
+
+@BOTH
+def test_lessons_that_both_have_learned(tmp_path, source):
+    """Counts are added, the later text is kept."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        await do(EMPTY)
+        await filled(source_, [])
+        async with spool_at(target, "two") as spool:
+            ours = Lesson("counts", "day one", count=4, at=NOW - 1), Lesson("mta-sts", "x\0y", "newer", 0, NOW + 1)
+            await spool.learn(ours)
+        await move(source_, target)
+        async with spool_at(target) as spool:
+            assert (Lesson("counts", "day one", count=7, at=NOW),) == await spool.recall("counts")
+            assert (Lesson("mta-sts", "x\0y", "newer", 0, NOW + 1),) == await spool.recall("mta-sts")
+
+    play(story())
+
+
+@BOTH
+def test_only_the_same_two_spools_may_go_on(tmp_path, source):
+    """What is on its way is known to these two alone: neither is moved elsewhere, nor back, until it has arrived."""
+
+    async def story():
+        source_, target = _places(source, tmp_path / "spool")
+        third = tmp_path / "third"
+        await do(EMPTY)
+        await filled(source_, SMALL)
+        await filled(third, SMALL[:1])
+        with pytest.raises(Stopped), patch("postroad.spool.moving.AT_ONCE", 2):
+            await move(source_, target, Stops({"remove"}))
+        for pair in ((source_, third), (third, target), (target, source_), (target, third)):
+            kind, why = await _trouble(move(*pair))
+            assert (Trouble.LOCKED, True) == (kind, "is not finished" in why)
+        assert 2 == (await move(source_, target)).resumed
+
+    play(story())
+
+
+class Stops(Stopping):
+    """It stops after a call of this name."""
+
+    def __init__(self, names):
+        super().__init__(0, before=False)
+        self.names = names
+
+    def __call__(self, end):
+        return _Named(end, self)
+
+
+class _Named(_Through):
+    def __getattr__(self, name):
+        found = getattr(self._end, name)
+        return self._stop(found) if name in self._stopping.names else found
+
+    def _stop(self, found):
+        async def call(*args):
+            await found(*args)
+            raise Stopped
+
+        return call
+
+
+def test_of_two_runs_at_the_same_time_the_first_fails(tmp_path):
+    """It can neither delete nor adopt anything once the second has begun, which moves all."""
+
+    async def story():
+        await do(EMPTY)
+        await filled(DATABASE, SMALL)
+        expected = await seen(DATABASE, without_nul=True)
+
+        class Overtaken(_Through):
+            async def remove(self, items):
+                await move(DATABASE, tmp_path)
+                return await self._end.remove(items)
+
+        kind, why = await _trouble(move(DATABASE, tmp_path, lambda end: Overtaken(end, Stopping(0, before=True))))
+        assert (Trouble.LOCKED, True) == (kind, "taken over" in why)
+        assert expected == await seen(tmp_path)
+
+    play(story())
