@@ -22,7 +22,7 @@ from postroad.spool.health import (
     old_schema,
     unfinished_move,
 )
-from postroad.spool.moving import Way
+from postroad.spool.moving import MoveRole
 from postroad.spool.postgres import cargo
 from postroad.spool.postgres.connections import DatabaseConnections, Db
 from postroad.spool.postgres.promise import CLOCK_S, AcceptedRisks, broken_promises
@@ -138,7 +138,7 @@ async def _check(
         days=tuple(row[0].rpartition(".")[2] for row in await db.fetch(_DAYS)),
     )
     where = connections.where
-    headers = [(way, await cargo.header(db, way)) for way in Way]
+    headers = [(way, await cargo.header(db, way)) for way in MoveRole]
     findings = (
         *([old_schema(where, version, SCHEMA)] if version < SCHEMA else []),
         *[_of_promise(fault, where) for fault in await broken_promises(db, accepted)],
@@ -147,7 +147,7 @@ async def _check(
         *_of_tables(database.tables, where),
         *_of_nodes(nodes, await db.fetchval(_OWNERLESS), where),
         *_of_days(database.days, server["clock"], where, is_used=any(node.alive for node in nodes)),
-        *[unfinished_move(where, header.other, enters=way is Way.IN) for way, header in headers if header],
+        *[unfinished_move(where, header.other, enters=way is MoveRole.IN) for way, header in headers if header],
     )
     return SpoolHealth(where, version, SCHEMA, nodes, findings, database=database)
 
