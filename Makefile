@@ -25,7 +25,7 @@ test: setup
 	$(BIN)/pytest --collect-only -q >/dev/null 2>&1 & $(BIN)/mypy; status=$$?; wait; exit $$status
 	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
 
-# The properties with sixty times as many examples, drawn anew, and every case of the large enumerations
+# The properties with a hundred times as many examples, drawn anew, and every case of the large enumerations
 thorough: setup
 	$(BIN)/pytest -n $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
 

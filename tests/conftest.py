@@ -1,7 +1,7 @@
 """Hypothesis runs the same examples everywhere: a test never depends on the hour or the machine, nor on its load.
 
-`make thorough` tries sixty times as many, drawn anew each time. `--shuffled SEED` begins the files, and the tests of
-each file, in another order.
+`make thorough` tries a hundred times as many, drawn anew each time. `--shuffled SEED` begins the files, and the tests
+of each file, in another order.
 """
 
 import functools
@@ -14,9 +14,10 @@ from itertools import groupby
 import pytest
 import typer.testing
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
-settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=30)
+settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
@@ -34,8 +35,14 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Who brings a plugin has all its modules rewritten by pytest: ours have no assertions, and take as long again."""
+    """Who brings a plugin has all its modules rewritten by pytest: ours have no assertions, and take as long again.
+
+    The constants of those modules that happen to be loaded are drawn by `make thorough` alone: with them examples would
+    hang on what ran before, and each process of a first run would parse all our modules.
+    """
     getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("postroad")
+    if config.getoption("--hypothesis-profile") is None:
+        providers._get_local_constants = functools.partial(getattr, providers, "_local_constants")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,14 +1,20 @@
-"""All that a relay loads; see `nursery`."""
+"""All that a relay loads, and has made of its settings before it reads them; see `nursery`."""
 
 from importlib import import_module
 
 from tests.faults import child
 
+from postroad.config import Config
+
 LOADED = (
-    "ctypes", "resource", "uvloop", "postroad.cli.root", "postroad.build", "postroad.config", "postroad.relay.process",
-    "postroad.relay.service", "postroad.spool.sqlite", "postroad.views.text.blocks", "tests.faults.nursery",
+    "ctypes", "resource", "uvloop", "dns.rdtypes.ANY.CNAME", "dns.rdtypes.ANY.MX", "dns.rdtypes.ANY.SOA",
+    "dns.rdtypes.ANY.TXT", "dns.rdtypes.IN.A", "dns.rdtypes.IN.AAAA", "dns.zonefile", "postroad.cli.root",
+    "postroad.build", "postroad.config.loading", "postroad.dns.master", "postroad.net.descriptors",
+    "postroad.relay.process", "postroad.relay.service", "postroad.spool.sqlite.spool", "postroad.views.text.blocks",
+    "tests.faults.nursery",
 )  # fmt: skip
 for name in LOADED:
     import_module(name)
+Config()
 
 __all__ = ["child"]

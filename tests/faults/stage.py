@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -42,12 +43,14 @@ NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink
 class Scale:
     """How much of each scenario, and where. `seconds` is how long load lasts; `penalty_s` None: the relay's own.
 
-    `rest_s`: what a client rests after each message; without, as much is sent as the machine can take. `is_forked`: its
-    relays are forks of a process that has loaded all, not started as users start theirs.
+    `part`: of the messages that a scenario asks for before it goes on. `rest_s`: what a client rests after each
+    message; without, as much is sent as the machine can take. `is_forked`: its relays are forks of a process that has
+    loaded all, not started as users start theirs.
     """
 
     kills: int = 50
     seconds: float = 5.0
+    part: float = 1.0
     senders: int = 20
     crowd: int = 10_000
     pits: int = 200
@@ -64,14 +67,15 @@ class Scale:
 
 SHORT = Scale(
     kills=2,
-    seconds=0.5,
+    seconds=0.3,
+    part=0.3,
     senders=5,
-    rest_s=0.02,
-    crowd=300,
+    rest_s=0.04,
+    crowd=150,
     pits=40,
-    mountain=5000,
-    singles=100,
-    burst=1000,
+    mountain=2000,
+    singles=40,
+    burst=500,
     mourned=10,
     penalty_s=0.3,
     is_forked=True,
@@ -133,8 +137,8 @@ class Stage:
             sink.moods = moods
 
     async def accepted(self, more):
-        """Wait until so many more are accepted."""
-        wanted = len(self.ledger.accepted) + more
+        """Wait until so many more are accepted, or the part of them that this scale has."""
+        wanted = len(self.ledger.accepted) + math.ceil(more * self.scale.part)
         if not await until(lambda: len(self.ledger.accepted) >= wanted, lambda: len(self.ledger.accepted)):
             self.figures.must(holds=False, otherwise=f"no mail is accepted any more: {dict(self.ledger.replies)}")
 

@@ -10,9 +10,14 @@ from hypothesis import settings
 USUAL = 100
 
 
+def stride(each):
+    """From one case to the next of those that are tried; in a profile of more, all of them are."""
+    return each if settings.default.max_examples <= USUAL else 1
+
+
 def some(cases, each, first=0):
     """Every so many of the cases, from the first; in a profile of more, all of them."""
-    return list(islice(cases, first % each, None, each) if settings.default.max_examples <= USUAL else cases)
+    return list(islice(cases, first % stride(each), None, stride(each)))
 
 
 def examples(number):

@@ -258,6 +258,21 @@ def test_policy_is_tried_out_before_it_is_published(postroad_lab, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "octets", [b"", b"version: STSv1\nmode: on\n", b"\xff\xfe", POLICY.replace("enforce", "x").encode()]
+)
+@pytest.mark.parametrize("record", ["", '_mta-sts TXT "v=STSv1; id=a1"\n'])
+def test_policy_that_cannot_be_used_is_a_usage_error_that_names_its_file(tmp_path, octets, record):
+    """Whether the domain announces one or not, and the same as where `advise` reads it."""
+    file, zone = tmp_path / "mta-sts.txt", tmp_path / "example.zone"
+    file.write_bytes(octets)
+    zone.write_text(HEAD + HOSTS + record)
+    runs = [["tls", "example.com", "--policy"], ["advise", "example.com", "--sts-policy"]]
+    one, other = (CliRunner().invoke(app, [*words, str(file), "--zone", str(zone)]) for words in runs)
+    assert (2, 2, one.stderr) == (one.exit_code, other.exit_code, other.stderr)
+    assert one.stderr.startswith(f"postroad: {file} ")
+
+
 def test_routes_of_the_settings_count(postroad_lab, tmp_path):
     """`--config` says what TLS has to do, domain by domain; a smarthost is looked at in place of the domain."""
     lab = postroad_lab(MISMATCH, certificates=GOOD)

@@ -98,12 +98,15 @@ class Screen:
                 self._console.print(block)
 
     @contextmanager
-    def live(self) -> Iterator[Callable[[Table], None]]:
-        """A table that is drawn anew in its place whenever there is another."""
+    def live(self) -> Iterator[Callable[..., None]]:
+        """Lines and tables that are drawn anew in their place whenever there are others."""
+        from rich.console import Group
         from rich.live import Live
 
         with _moving(sys.stdout), Live(console=self._console, refresh_per_second=8) as shown:
-            yield lambda table: shown.update(_drawn(table))
+            yield lambda *blocks: shown.update(
+                Group(*(_drawn(each) if isinstance(each, Table) else _text([each]) for each in blocks))
+            )
 
 
 def is_terminal() -> bool:

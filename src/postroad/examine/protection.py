@@ -170,7 +170,7 @@ class Protection:
         )
         is_deferred = isinstance(self.answer, Refusal) and self.answer.result is Result.DEFERRED
         is_policy_unknown = any(isinstance(each.published, Temporary | Bogus) for each in self.policies)
-        return not (is_unknown or is_deferred or is_policy_unknown)
+        return not (is_unknown or is_deferred or is_policy_unknown or self.kept_unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,7 @@ class Window:
         """A delivery ended, and had its session."""
         self.in_flight -= 1
         self._cohorts = 0.0
-        if self._level < self.policy.most:
-            self._grow(1 / self.size)
+        self._grow(1 / self.size)
 
     def failed(self) -> None:
         """A delivery ended without any session."""

@@ -149,8 +149,6 @@ class Health:
 
     def arrange(self, targets: tuple[Target, ...], now: float) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
         """The targets whose addresses are healthy, and those whose are not, each in the order given."""
-        if not self._unhealthy:
-            return targets, ()
         healthy = tuple(target for target in targets if self.is_healthy(target.address, now))
         unhealthy = tuple(target for target in targets if not self.is_healthy(target.address, now))
         return healthy, unhealthy

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -411,15 +412,21 @@ class Body:
             ordinal += 1
 
 
-def rerouted(one: Settlement, reroute: Reroute, place: int, now: float) -> Parcel:
-    """The parcel of those who take another route: it goes on with the attempts of the one they come from.
+def rerouted(settlements: Iterable[tuple[Settlement, float]], records: Mapping[int, int]) -> Iterator[Parcel]:
+    """The parcels of those who take another route in one commit: each goes on with the attempts of the one before.
 
-    `place` is a number that no parcel of the message had before: what is late for that one must not meet this one.
+    `records`: how many the messages had before it (none: 0), by number. A parcel is numbered by the attempts of its
+    message until then, of which its own is one more: so no parcel of the message ever had that number, and what is
+    late for one meets no other.
     """
-    old = one.parcel
-    number = old.number // PARCELS * PARCELS + REROUTED + place
-    mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=reroute.recipients))
-    return Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, reroute.routes)
+    attempts = Counter(records)
+    for one, now in settlements:
+        old, message = one.parcel, one.parcel.number // PARCELS
+        if one.reroute:
+            number = message * PARCELS + REROUTED + attempts[message]
+            mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=one.reroute.recipients))
+            yield Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, one.reroute.routes)
+        attempts[message] += bool(one.record)
 
 
 def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:

@@ -115,14 +115,14 @@ class _Lanes:
         self.turn_to(State.CLAIMED, taken)
         return taken
 
-    def reroute(self, one: Settlement, place: int, now: float) -> int:
+    def reroute(self, one: Settlement, records: int, now: float) -> int:
         """Those who take another route wait in a parcel of their own, beside the others of its message: how many."""
-        if one.reroute is None:
-            return 0
-        parcel = rerouted(one, one.reroute, place, now)
-        slot = _Slot(parcel, State.WAITING, one.reroute.said)
-        self.slots = dict(sorted({**self.slots, parcel.number: slot}.items()))
-        return 1
+        found = {
+            parcel.number: _Slot(parcel, State.WAITING, one.reroute.said if one.reroute else "")
+            for parcel in rerouted([(one, now)], {one.parcel.number // PARCELS: records})
+        }
+        self.slots = dict(sorted({**self.slots, **found}.items())) if found else self.slots
+        return len(found)
 
     def turn_to(self, state: State, slots: Collection[_Slot]) -> int:
         """Put them all into a state; how many they are."""

@@ -5,8 +5,10 @@ import os
 import shutil
 import stat
 import sys
+from itertools import count
 
 import pytest
+from tests.support.examples import stride
 from tests.support.signing import ed25519_pem, rsa_pem
 
 from postroad.build import NewKey, begin_rotation, key_files, make_key, switch_keys
@@ -155,11 +157,14 @@ def killed_at(number, work):
 
 
 def test_a_kill_at_any_step_leaves_keys_that_sign(folder, tmp_path):
-    """At each call: the folder is read without a complaint, some key always signs, and a second call ends the work."""
+    """The folder is read without a complaint, some key always signs, and a second call ends the work.
+
+    At every third call; at each in `make thorough`.
+    """
     whole = shutil.copytree(folder, tmp_path / "whole")
     rotate(whole)
-    number, seen = 0, set()
-    while True:
+    seen = set()
+    for number in count(step=stride(3)):
         copy = shutil.copytree(folder, tmp_path / str(number))
         if not killed_at(number, lambda copy=copy: rotate(copy)):
             break
@@ -173,19 +178,16 @@ def test_a_kill_at_any_step_leaves_keys_that_sign(folder, tmp_path):
             selectors(copy, KeyState.ACTIVE, NOW + 99),
             selectors(copy, KeyState.RETIRED, NOW + 99),
         )
-        number += 1
     assert number > 20
     assert {(1, 0, 1), (2, 1, 2), (2, 1, 1)} == seen  # before, made or half switched, and all but the last look at it
 
 
 def test_a_kill_while_a_key_is_made_leaves_none_or_all_of_it(folder, tmp_path):
     """A file that is half a key would keep the relay from starting."""
-    number = 0
-    while True:
+    for number in count(step=stride(3)):
         copy = shutil.copytree(folder, tmp_path / str(number))
         if not killed_at(number, lambda copy=copy: make_key(copy, "example.com", ED, NOW)):
             break
         assert len(key_files(copy)) in (1, 2)
         assert all(record_of(each.key) for each in key_files(copy))
-        number += 1
     assert number > 10

@@ -51,6 +51,17 @@ def test_failures_alone_make_a_set_dead():
     assert (True, False) == (after(*["failed"] * 4).has_room, after(*["failed"] * 5).has_room)
 
 
+@pytest.mark.parametrize("failures", range(1, 10))
+def test_a_window_of_one_is_dead_after_as_many_failures_as_its_policy_says(failures):
+    """Each failure of one delivery at once is a whole pseudo-cohort: there is room for that many, and no more."""
+    window, had_room = Window(WindowPolicy(1, 1, dead_after=failures)), []
+    for _ in range(failures + 1):
+        had_room.append(window.has_room)
+        window.begin()
+        window.failed()
+    assert [True] * failures + [False] == had_room
+
+
 def test_one_success_keeps_a_set_alive():
     """A set that fails now and then is narrow, not dead."""
     window = after(*(["failed"] * 3 + ["succeeded"]) * 20)
@@ -71,6 +82,20 @@ def test_figures_that_make_no_window_are_refused(figures):
     """A window that starts outside its bounds is a mistake of the caller."""
     with pytest.raises(ValueError, match="initial size"):
         WindowPolicy(**figures)
+
+
+@given(
+    policy=st.builds(lambda one, two: WindowPolicy(*sorted((one, two))), st.integers(1, 99), st.integers(1, 99)),
+    nodes=st.integers(1, 50),
+)
+def test_the_parts_of_relays_are_together_no_wider_than_the_window_of_one(policy, nodes):
+    """Each gets the widest part with which that holds, and never less than one delivery at once."""
+    part = policy.shared_by(nodes)
+    for mine, whole in ((part.initial, policy.initial), (part.most, policy.most)):
+        assert mine == 1 or mine * nodes <= whole
+        assert mine >= 1
+        assert (mine + 1) * nodes > whole
+    assert policy.dead_after == part.dead_after
 
 
 @given(
@@ -157,12 +182,12 @@ class Fairness(RuleBasedStateMachine):
 TestFairness = Fairness.TestCase
 
 
-@pytest.mark.parametrize("initial", range(1, 21))
-def test_a_dead_set_has_no_room(initial):
+def test_a_dead_set_has_no_room():
     """Whatever fractions its failures add up to: it has room for the first of them, and after the last none again."""
-    window, had_room = Window(WindowPolicy(initial=initial, most=initial)), []
-    for _ in range(200):
-        had_room.append(window.has_room)
-        window.begin()
-        window.failed()
-    assert (True, False, sorted(had_room, reverse=True)) == (had_room[0], had_room[-1], had_room)
+    for initial in range(1, 21):
+        window, had_room = Window(WindowPolicy(initial=initial, most=initial)), []
+        for _ in range(200):
+            had_room.append(window.has_room)
+            window.begin()
+            window.failed()
+        assert (True, False, sorted(had_room, reverse=True)) == (had_room[0], had_room[-1], had_room), initial

@@ -37,6 +37,7 @@ def test_failure_is_penalised_for_half_a_minute():
     assert 130.0 == health.next_probe_at(100.0)
     assert () == health.due_probes(129.9)
     assert (A,) == health.due_probes(130.0)
+    assert health.next_probe_at(130.0) is None
 
 
 def test_penalties_double_up_to_a_quarter_of_an_hour():
@@ -188,6 +189,7 @@ class Probing(RuleBasedStateMachine):
         following = self.health.next_probe_at(self.now)
         assert following is None or self.now < following <= self.now + 900
         assert len(self.health) <= 3
+        assert (len(self.health) > 0) == self.health.is_any_unhealthy
 
 
 TestProbing = Probing.TestCase
@@ -237,6 +239,27 @@ def test_hearsay_that_was_found_wrong_is_not_believed_again_until_it_fails_here(
     assert health.heard_failed(A, 80.0)
 
 
+def test_what_was_found_wrong_is_remembered_of_as_many_as_fail():
+    """Of more addresses than are remembered, the one found wrong longest ago is believed of again."""
+    health = Health(HealthPolicy(most=2))
+    addresses = [ip_address(f"192.0.2.{last}") for last in range(3)]
+    for address in addresses:
+        health.heard_failed(address, 0.0)
+        health.succeeded(address, 1.0)
+    assert [True, False, False] == [health.heard_failed(address, 2.0) for address in addresses]
+
+
+def test_word_of_a_failure_outlasts_the_longest_penalty_by_a_quarter():
+    """The probe after it has had its time to fail."""
+    assert 1125.0 == HealthPolicy().told_s
+
+
+def test_order_drawn_is_kept_where_all_are_well():
+    """Nothing is held against any, and none comes after the others."""
+    targets = tuple(Target(name, ip_address(f"192.0.2.{last}"), 10) for last, name in enumerate("abcd", 1))
+    assert (targets, ()) == Health().arrange(targets, 1.0)
+
+
 def test_only_what_failed_here_lately_is_worth_telling():
     """Neither what was heard, nor what is older than the longest penalty and its probe; and not too many."""
     policy = HealthPolicy(most_told=2)
@@ -258,6 +281,13 @@ def test_only_what_is_new_is_heard():
     assert HealthNews({}, {}) == heard.compare({("one", A): 1000.0}, 1100.0)
     assert HealthNews({}, {}) == heard.compare({}, 1110.0)
     assert HealthNews({A: "one"}, {}) == heard.compare({("one", A): 1111.0}, 1111.0)
+
+
+def test_word_of_a_failure_is_no_longer_good_at_its_age():
+    """One taken back at that second ended by its age, and says nothing."""
+    heard = Hearsay(100.0)
+    heard.compare({("one", A): 1000.0}, 1000.0)
+    assert HealthNews({}, {}) == heard.compare({}, 1100.0)
 
 
 class Relays:

@@ -4,7 +4,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroad.pace import RetrySchedule, is_expired, is_warning_due, next_at
@@ -46,6 +46,7 @@ def test_last_attempt_is_at_the_expiry():
 
 
 @given(schedule=schedules, attempts=st.integers(1, 5000), seed=st.integers(0, 99), age=st.floats(-DAY, 40 * DAY))
+@example(schedule=STEADY, attempts=41, seed=0, age=5 * DAY)
 def test_next_attempt_is_later_than_now_and_within_its_interval(schedule, attempts, seed, age):
     """After any number of attempts, with any clock, mail is tried again: later than now, no later than the longest."""
     now = 1_800_000_000.0
@@ -115,3 +116,8 @@ def test_first_retry_may_come_within_a_second():
     """Intervals below a second grow as others do, up to the longest."""
     quick = RetrySchedule(first_s=0.25, longest_s=1.0, jitter=0.0)
     assert [0.25, 0.5, 1.0, 1.0] == [b - a for a, b in pairwise(story(quick))][:4]
+
+
+def test_mail_may_be_given_up_within_a_second():
+    """A schedule that is over at once tries once more, at its expiry."""
+    assert [0.0, 0.25, 0.5] == story(RetrySchedule(first_s=0.25, longest_s=0.25, jitter=0.0, expiry_s=0.5))

@@ -124,6 +124,17 @@ def test_an_alias_that_leads_nowhere_is_an_error(table, why):
     assert why in str(caught.value)
 
 
+def test_an_alias_may_lead_through_fifty_others():
+    """One more is too many, even if it led somewhere in the end."""
+
+    def chain(others):
+        return {f"a{n}": f"a{n + 1}" for n in range(others)} | {f"a{others}": "ops@example.com"}
+
+    assert ["ops@example.com"] == expanded(made(**chain(49)), "a0")
+    with pytest.raises(ValueError, match="leads through more than 50 others"):
+        made(**chain(50))
+
+
 FILE = """
 # See man 5 aliases for format
 postmaster:    root

@@ -3,10 +3,12 @@
 from ipaddress import ip_address
 from random import Random
 
-from tests.support.domains import T1, T2, T4, domain
+import pytest
+from tests.support.domains import T1, T2, T4, T5, domain
 
 from postroad.routing import PROCEDURES, Own, Plan, decide, draw, explain_attempt, explain_plan, explain_route
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.tls import Proof, TlsLevel
 from postroad.words.trail import Attempt, Contact, Target
 
 RFC5321 = PROCEDURES["rfc5321"]
@@ -25,6 +27,16 @@ def test_equals_are_named_with_their_odds():
         " (RFC 5321 section 5.1 (random among equals: MUST)).",
         "First contact: 192.0.2.11 50 %, 192.0.2.12 50 %.",
     ] == explain_route(decide(T1), RFC5321)
+
+
+def test_one_exchanger_is_named_with_the_count_of_its_addresses():
+    """One address is no order, and needs no word."""
+    told = [sentence for each in (T2, T5) for sentence in explain_route(decide(each), RFC5321)]
+    assert [
+        "First preference 10: mail, 2 addresses in the order given (RFC 5321 section 5.1).",
+        "First preference 10: a.",
+        "Only after every address before it failed: preference 20: b.",
+    ] == [sentence for sentence in told if sentence.startswith(("First preference", "Only"))]
 
 
 def test_what_is_left_out_says_why():
@@ -69,6 +81,43 @@ def test_attempt_is_told_in_order():
         "Then mx2 [192.0.2.2] accepted it over TLSv1.3 in 12 ms: 250 ok.",
         "So it was delivered.",
     ] == explain_attempt(attempted(TAKEN, contacts=contacts))
+
+
+def test_times_are_told_to_the_millisecond():
+    """Of a contact that lost the race, when it began; of an answer, how long it took."""
+    contacts = (
+        Contact(TWO, 999.0, 4000.0, Phase.CONNECT, None, {}),
+        Contact(ONE, 3000.0, 3999.0, Phase.DOT, None, {0: TAKEN}),
+    )
+    assert [
+        "First mx2 [192.0.2.2] was contacted after 999 ms and closed unused: another greeted first.",
+        "Then mx1 [192.0.2.1] accepted it in 999 ms: 250 ok.",
+    ] == explain_attempt(attempted(TAKEN, contacts=contacts))[:2]
+
+
+@pytest.mark.parametrize(("level", "told"), [(level, level is TlsLevel.PROVEN) for level in TlsLevel])
+def test_only_a_proof_is_told(level, told):
+    """How a certificate was judged that proved nothing is no news of the delivery."""
+    proof = Proof(level, "by TLSA")
+    contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3", proof=proof, clear_again=True)
+    how = " (by TLSA)" if told else ""
+    assert (
+        f"First mx1 [192.0.2.1] again, without TLS accepted it over TLSv1.3{how} in 5 ms: 250 ok."
+        == explain_attempt(attempted(TAKEN, contacts=(contact,)))[0]
+    )
+
+
+def test_a_plan_of_nothing_is_no_sentence():
+    """There is no order to tell."""
+    assert [] == explain_plan(Plan(()), 1)
+
+
+def test_recipients_without_a_name_have_their_number():
+    """The first is 1, with names for the others or without any."""
+    contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER})
+    attempt = attempted(TAKEN, NEVER, contacts=(contact,))
+    ends = [explain_attempt(attempt, names)[-1] for names in ([], ["ann"], ["ann", "bob"])]
+    assert ["recipient 2", "recipient 2", "bob"] == [end.partition(" for ")[2].partition(":")[0] for end in ends]
 
 
 def test_each_answer_is_told_with_whom_it_was_for():

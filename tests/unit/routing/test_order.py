@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
+from ipaddress import ip_address
 from itertools import groupby, permutations
 from random import Random
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.domains import T1, T2, T3, T4, T5, T6, domain, host
 
-from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, decide, draw, odds
+from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, StaticHost, decide, decide_static, draw, odds
 from postroad.routing.order import Filling
 from postroad.routing.policy import EqualsPolicy
 from postroad.words.tls import Demand, Miss, TlsFailure, TlsLevel
@@ -72,6 +73,26 @@ def test_seed_draws_this_order_for_ever():
     for dice, order in rows.items():
         drawn = dict.fromkeys(target.exchange for target in draw(decide(T6), RFC5321, dice).targets)
         assert order == "".join(drawn)
+
+
+@pytest.mark.parametrize("names", ["".join(names) for names in permutations("abc")])
+def test_order_of_dns_is_that_of_the_plan_or_means_nothing(names):
+    """A sender that keeps the order given takes it as it is; to one that draws, the seed alone decides."""
+    hosts = {name: host(f"192.0.2.{place}") for place, name in enumerate("abc", 1)}
+    route = decide(domain(*((10, name) for name in names), **hosts))
+    given_order, drawn = (draw(route, PROCEDURES[name], Dice(2)).targets for name in ("rfc974", "rfc5321"))
+    assert (list(names), list("cab")) == ([each.exchange for each in given_order], [each.exchange for each in drawn])
+
+
+def test_order_of_the_settings_means_nothing_to_a_draw():
+    """Nor does it where one host stands there with several ports: the same seed draws the same order."""
+    here = ip_address("192.0.2.1")
+    drawn = []
+    for ports in permutations((None, 24, 2500)):
+        hosts = tuple(StaticHost(here, port) for port in ports)
+        plan = draw(decide_static(hosts, "example.com", {}, RFC5321), RFC5321, Dice(1))
+        drawn.append([each.port for each in plan.targets])
+    assert [drawn[0]] * 6 == drawn
 
 
 def test_address_behind_two_equal_names_is_tried_once():
@@ -174,8 +195,25 @@ def test_plans_that_stand_alike_go_on_alike(hosts, limit, data):
         assert None is one is other
     if one == other:
         for preference, each in to_come:
-            assert plans[0].has_place_for(preference, each) == plans[1].has_place_for(preference, each)
-            assert plans[0].add(preference, each) == plans[1].add(preference, each)
+            have_place = [plan.has_place_for(preference, each) for plan in plans]
+            taken = [plan.add(preference, each) for plan in plans]
+            assert taken[0] == taken[1]
+            assert [bool(each) for each in taken] == have_place
+
+
+def test_plans_that_differ_in_what_stands_behind_several_names_stand_apart():
+    """What one of them has already, the other still tries; what stands behind one name alone tells none apart."""
+    hosts = {"a": host("192.0.2.1"), "b": host("192.0.2.1"), "c": host("192.0.2.3"), "d": host("192.0.2.4")}
+    route = decide(domain(*((10, name) for name in hosts), **hosts))
+    exchangers = {each.name: each for each in route.levels[0].exchangers}
+    standings = []
+    for order in ("ca", "da", "c", "d"):
+        plan = Filling(route, RFC5321)
+        for name in order:
+            plan.add(10, exchangers[name])
+        standings.append(plan.standing(frozenset(exchangers["a"].addresses)))
+    assert (standings[0], standings[2]) == (standings[1], standings[3])
+    assert standings[0] != standings[2]
 
 
 def test_plans_that_are_full_stand_alike():

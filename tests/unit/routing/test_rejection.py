@@ -23,6 +23,7 @@ BLOCKED = Reply(550, ("5.7.1 Unfortunately, messages from [192.0.2.1]", "were no
         ("5.7.*", True),
         ("5.1.*", False),
         ("5.7.10", False),
+        ("5.70.*", False),
         ("blocked", True),
         ("Blocked By", True),
         ("blocked*(s3140)", True),
@@ -90,31 +91,47 @@ def test_what_no_host_said_is_no_refusal():
     assert set() == OnReject(("*",), "b").refused(Attempt("example.com", (nowhere,), (), 7, 1.0))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        " ",
-        "a" * 201,
-        "a|b",
-        "^5",
-        "no$",
-        r"5\.7",
-        ".*",
-        "55",
-        "5xx",
-        "5.7",
-        "55*",
-        "5.*.*",
-        "421",
-        "4.7.1",
-        "2.0.0",
-        "a\nb",
-    ],
-)
-def test_what_is_no_pattern_is_a_sentence(text):
+NO_PATTERNS = [
+    "",
+    " ",
+    "a" * 201,
+    "a|b",
+    "^5",
+    "no$",
+    r"5\.7",
+    ".*",
+    "55",
+    "5xx",
+    "5.7",
+    "55*",
+    "5.*.*",
+    "421",
+    "4.7.1",
+    "2.0.0",
+    "a\nb",
+]
+
+
+def test_what_is_no_pattern_is_a_sentence():
     """With what to write instead."""
-    assert isinstance(parse_pattern(text), Unreadable)
+    assert [] == [text for text in NO_PATTERNS if not isinstance(parse_pattern(text), Unreadable)]
+
+
+def test_a_code_with_a_star_is_whole_up_to_the_star():
+    """`5.1.*` is no beginning of 5.10.1."""
+    replies = [Reply(550, (f"{code} no",)) for code in ("5.1.0", "5.1.10", "5.10.1", "5.2.1")]
+    assert [True, True, False, False] == [OnReject(("5.1.*",), "b").matches(reply) for reply in replies]
+
+
+def test_a_pattern_may_have_two_hundred_characters():
+    """One more is too long, see above."""
+    assert "a" * 200 == parse_pattern("a" * 200)
+
+
+def test_parts_of_a_pattern_do_not_overlap():
+    """Each begins where the one before it ended."""
+    matches = [OnReject(("ab*ba",), "b").matches(Reply(550, (text,))) for text in ("aba", "abba", "ab and ba")]
+    assert [False, True, True] == matches
 
 
 @given(st.lists(st.text("ab* ", min_size=1, max_size=20), min_size=1, max_size=5), st.text("ab ", max_size=60))

@@ -1,5 +1,6 @@
 """From records to a route: each rule of RFC 5321 section 5.1 as a story."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -68,6 +69,18 @@ def test_alias_as_target_is_followed_and_told():
     assert ([(10, "a")], ["alias-target"]) == (names(route), kinds(route))
 
 
+def test_note_of_an_alias_says_what_the_rfc_says_of_it():
+    """The domain may be an alias; an exchanger must not be one."""
+    a = Found((ip_address("192.0.2.1"),), aliases=("a",), name="b.example.net")
+    target = decide(domain((10, "a"), a=HostFacts(a, NoData()))).notes[0].text
+    owner = decide(domain(answer=Found((Mx(10, "a"),), aliases=(DOMAIN,), name="example.net"), a=host("192.0.2.1")))
+    assert "a is an alias of b.example.net: followed, though an MX must not name one (RFC 2181 section 10.3)" == target
+    assert (
+        "example.com is an alias of example.net: the records of the name it stands for are used (RFC 5321 section 5.1)"
+        == owner.notes[0].text
+    )
+
+
 def test_ip_address_as_target_is_dropped():
     """`MX 10 192.0.2.1` names no host; without another exchanger the domain has no address, and its A is not used."""
     refusal = decide(domain((10, "192.0.2.1"), example_com=host("192.0.2.9")))
@@ -79,6 +92,8 @@ def test_ip_address_as_target_is_dropped():
     [
         (host(), DropReason.NO_ADDRESS),
         (NOWHERE, DropReason.NO_SUCH_NAME),
+        (host(a=NoName()), DropReason.NO_ADDRESS),
+        (host(aaaa=NoName()), DropReason.NO_ADDRESS),
         (host(a=SERVFAIL), DropReason.TEMPORARY),
         (host(aaaa=Bogus("a loop")), DropReason.TEMPORARY),
         (host("127.0.0.1"), DropReason.LOOPBACK),
@@ -99,6 +114,13 @@ def test_unusable_target_is_left_out_with_its_reason(facts, reason):
     assert ([(20, "good")], [("bad", reason)]) == (names(route), reasons(route))
 
 
+def test_each_exchanger_has_its_own_reason():
+    """One of a disabled family says so once, and keeps back no word of the next."""
+    snapshot = domain((10, "a"), (20, "b"), (30, "c"), a=host("2001:db8::1"), b=NOWHERE, c=host("192.0.2.1"))
+    route = decide(snapshot, replace(PROCEDURES["rfc5321"], families=(4,)))
+    assert [("a", DropReason.FAMILY), ("b", DropReason.NO_SUCH_NAME)] == reasons(route)
+
+
 def test_no_usable_exchanger_is_a_failure_not_the_domains_own_address():
     """With MX records present and none usable, the domain's A record is never used."""
     refusal = decide(domain((10, "a"), a=NOWHERE, example_com=host("192.0.2.1")))
@@ -109,6 +131,20 @@ def test_one_unanswered_target_keeps_mail_waiting():
     """If the only exchanger left is one whose addresses cannot be had now, mail is deferred."""
     refusal = decide(domain((10, "a"), (20, "b"), a=NOWHERE, b=host(a=SERVFAIL)))
     assert (Status.TEMPORARY, Result.DEFERRED) == (refusal.status, refusal.result)
+
+
+@pytest.mark.parametrize(("preference", "status"), [(9, Status.TEMPORARY), (10, Status.LOOP), (11, Status.LOOP)])
+def test_only_a_better_exchanger_than_ourselves_is_worth_waiting_for(preference, status):
+    """At our own preference and above it none is used anyway (RFC 5321 section 5.1)."""
+    snapshot = domain((10, "us"), (preference, "b"), us=host("192.0.2.1"), b=host(a=SERVFAIL))
+    refusal = decide(snapshot, own=Own(interfaces=frozenset({ip_address("192.0.2.1")})))
+    assert status == refusal.status
+
+
+def test_a_refusal_is_an_attempt_without_a_contact():
+    """It took no time, and each recipient has what it says."""
+    attempt = decide(domain(answer=NoName(), example_com=NOWHERE)).attempt(2)
+    assert (2, (), 0.0) == (len(attempt.outcomes), attempt.contacts, attempt.elapsed_ms)
 
 
 def test_servfail_for_mx_is_never_no_mx():

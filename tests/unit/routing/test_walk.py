@@ -1,12 +1,15 @@
 """The walk: who is tried next, when, and what the answers of several exchangers add up to."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.routing import Connected, Ended, Greeted, Onward, Try, Verdict, Wait, Walk, WalkPolicy
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.tls import Demand, TlsLevel
 from postroad.words.trail import Target
 
 A = Target("a", ip_address("192.0.2.11"), 10)
@@ -91,6 +94,12 @@ def test_all_hosts_unreachable_defers():
     assert (REFUSED,) == run([A, B], {A: REFUSED, B: REFUSED})[1]
 
 
+def test_what_a_host_said_is_told_before_what_a_silent_one_did_not_say():
+    """Whichever was asked first: the reason is the one that somebody gave."""
+    scripts = ({A: LATER, B: REFUSED}, {A: REFUSED, B: LATER})
+    assert [(LATER,), (LATER,)] == [run([A, B], script)[1] for script in scripts]
+
+
 def test_no_failover_after_the_final_dot():
     """If the reply to the final dot is lost the message may be there: no other exchanger gets it in this attempt."""
     assert ([A], (LOST,)) == run([A, B, BACKUP], {A: LOST})
@@ -143,6 +152,7 @@ def test_first_to_greet_wins_and_the_loser_is_unused():
     walk.next(0.25)
     walk.tell(Greeted(1), 0.3)
     assert (1, Wait(None), "unused") == (walk.holder, walk.next(0.3), walk.contacts[0].word)
+    assert (0.0, 300.0) == (walk.contacts[0].started_ms, walk.contacts[0].ended_ms)
     walk.tell(Ended(0, Phase.CONNECT, host=REFUSED), 0.4)
     walk.tell(Ended(1, Phase.EHLO, host=REFUSED), 0.5)
     assert Try(2, A) == walk.next(0.5)
@@ -158,6 +168,18 @@ def test_broken_tls_is_tried_again_in_the_clear():
     walk.tell(Greeted(1), 0.0)
     walk.tell(Ended(1, Phase.RCPT, {0: NEVER}), 0.0)
     assert [Result.FAILED] == results(walk.next(0.0).outcomes)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("level", TlsLevel)
+def test_only_where_nobody_minds_is_broken_tls_tried_again_in_the_clear(allowed, level):
+    """Neither against the demand of an exchanger nor against the policy."""
+    target = replace(A, demand=Demand(level))
+    walk = Walk((target,), 1, WalkPolicy(clear_after_tls_failure=allowed), now=0.0)
+    walk.next(0.0)
+    walk.tell(Ended(0, Phase.STARTTLS, host=REFUSED), 0.0)
+    again = Try(1, target, clear=True) if allowed and level is TlsLevel.CLEAR else Verdict((REFUSED,))
+    assert again == walk.next(0.0)
 
 
 MEETINGS = st.sampled_from([DELIVERED, LATER, NEVER, REFUSED, LOST])
@@ -185,10 +207,12 @@ STEPS = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["connect", "greet
 def test_any_order_of_news_keeps_the_walk_sound(steps, targets, recipients):
     """News in any order, also of contacts long closed: one holder at most, and every recipient has an outcome."""
     plan = tuple(Target(f"h{n}", ip_address(f"192.0.2.{n}"), n // 2) for n in range(targets))
-    walk, now = Walk(plan, recipients, now=0.0), 0.0
+    walk, now, tries = Walk(plan, recipients, now=0.0), 0.0, []
     for number, what in steps:
         now += 0.1
         step = walk.next(now)
+        tries += [step.target] if isinstance(step, Try) else []
+        assert tries == [contact.target for contact in walk.contacts]
         if isinstance(step, Verdict):
             assert recipients == len(step.outcomes)
             return

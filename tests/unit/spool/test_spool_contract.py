@@ -1,6 +1,7 @@
 """The contract of a spool, word for word for every implementation: the tables of docs/design/spool.md as stories."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -676,6 +677,34 @@ def test_refused_recipients_take_another_route(tell):
         assert ((), (a,)) == (first.routes, first.mail.envelope.recipients)
 
     tell(story)
+
+
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_as_many_take_another_route_at_once_as_like_and_as_often(tell, hops):
+    """Messages of several parcels each, settled in one commit, hop by hop: every recipient is in one parcel."""
+
+    async def story(spool):
+        names = [f"{name}@{domain}.example" for domain in ("far", "near") for name in ("a", "b")]
+        parcels = [
+            parcel for number in range(3) for parcel in await spool.add(letter(f"m{number}", *names), BODY, claim=True)
+        ]
+        for hop in range(hops):
+            settlements = [turned(parcel, (*parcel.routes, f"r{hop}")) for parcel in parcels[:: -1 if hop % 2 else 1]]
+            await spool.settle(settlements, NOW)
+            parcels = await spool.claim(NOW, 99, each=99)
+        where = Counter((it.mail.id, str(one.mailbox)) for it in parcels for one in it.mail.envelope.recipients)
+        assert {(f"m{number}", name): 1 for number in range(3) for name in names} == where
+        await spool.settle([Settlement(parcel, record="{}") for parcel in parcels], NOW)
+        assert 0 == (await spool.stats(NOW)).messages
+
+    tell(story)
+
+
+def turned(parcel, routes):
+    """All of its recipients take another route; those of its last hop alone, where they are two."""
+    first, *others = parcel.mail.envelope.recipients
+    reroute = Reroute((first,), routes, "550 blocked")
+    return Settlement(parcel, tuple(others), NOW, "{}", reroute=reroute)
 
 
 def test_a_message_on_another_route_is_not_finished(tell):

@@ -122,19 +122,20 @@ class TwoSpools(RuleBasedStateMachine):
         again=st.booleans(),
     )
     def settle(self, data, leave, report, waits, after, again):
-        name = data.draw(st.sampled_from(["", "", "ses"]))
-        pair = data.draw(st.sampled_from(self.claimed))
-        reports = ((self.fresh(["x@c.example"], "", 3), b"abc"),) if report else ()
-        left = pair[0].mail.envelope.recipients[1:] if leave else ()
-        routes = (*pair[0].routes, name)
-        reroute = Reroute(pair[0].mail.envelope.recipients[:1], routes, "550 no") if name else None
-        for spool, parcel in zip((self.memory, self.disk), pair, strict=True):
-            due_at = self.now + after
-            one = Settlement(
-                parcel, left, due_at, "{}", said="no", waits_for_host=waits, reports=reports, reroute=reroute
-            )
-            self.run(spool.settle([one], self.now))
-        if not again:  # again: it may be settled once more, which must do nothing
+        several = st.lists(st.sampled_from(self.claimed), min_size=1, max_size=4, unique_by=lambda it: it[0].number)
+        pairs, calls = data.draw(several), ([], [])
+        for pair in pairs:
+            name = data.draw(st.sampled_from(["", "", "ses"]))
+            reports = ((self.fresh(["x@c.example"], "", 3), b"abc"),) if report else ()
+            left = pair[0].mail.envelope.recipients[1:] if leave else ()
+            routes = (*pair[0].routes, name)
+            reroute = Reroute(pair[0].mail.envelope.recipients[:1], routes, "550 no") if name else None
+            for call, parcel in zip(calls, pair, strict=True):
+                more = {"said": "no", "waits_for_host": waits, "reports": reports, "reroute": reroute}
+                call.append(Settlement(parcel, left, self.now + after, "{}", **more))
+        for spool, call in zip((self.memory, self.disk), calls, strict=True):
+            self.run(spool.settle(call, self.now))
+        for pair in pairs if not again else ():  # again: it may be settled once more, which must do nothing
             self.claimed.remove(pair)
 
     @precondition(lambda self: self.claimed)

@@ -39,6 +39,7 @@ PLAIN = {
     "an error": ["route", "--json"],
 }
 ELSEWHERE = {
+    "demo --cluster": "tests/unit/cli/test_cluster_demo.py looks at it",
     "demo": "takes long: mypy holds it to its type",
     "lab run": "the same",
     "lab up": "the same",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from postroad.spool.base import PARCELS, Reroute, Settlement, rerouted
+from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
 from postroad.spool.calls import CompleteMessage, Settling
 from postroad.spool.postgres.keeping import add
 from postroad.spool.postgres.texts import encode, plain
@@ -45,7 +45,7 @@ WITH {_LOCKED}
 DELETE FROM postroad.parcel
 WHERE number = ANY($2::bigint[]) AND holder IS NULL AND (SELECT count(*) FROM locked) >= 0 RETURNING destination, number
 """
-_RECORDS = "SELECT count(*) FROM postroad.record WHERE message = $1"
+_RECORDS = "SELECT message, count(*) FROM postroad.record WHERE message = ANY($1::bigint[]) GROUP BY message"
 _ADDED = """
 INSERT INTO postroad.parcel (number, destination, due_at, attempts, warned, recipients, said, routes)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -90,7 +90,7 @@ async def settle(tx: SpoolTransaction, calls: Sequence[Settling], *, keeps_histo
     kept = await _still_claimed(tx, calls)
     if not kept:
         return [None] * len(calls)
-    await _reroute(tx, [pair for pair in kept if pair[0].reroute])
+    await _reroute(tx, kept)
     told = [_record(one, now, tx.life.name) for one, now in kept if one.record]
     messages = {one.parcel.number // PARCELS for one, _ in kept if not one.left}
     await finish(tx, messages, told, calls[-1][1], keeps_history=keeps_history)
@@ -169,22 +169,21 @@ def _deferred(one: Settlement) -> tuple[Any, ...]:
 
 
 async def _reroute(tx: SpoolTransaction, settlements: Sequence[tuple[Settlement, float]]) -> None:
-    """Add the parcels of those who take another route: before the old ones' messages could be finished.
+    """Add the parcels of those who take another route: before the old ones' messages could be finished."""
+    said = [one.reroute.said for one, _ in settlements if one.reroute]
+    if not said:
+        return
+    messages = sorted({one.parcel.number // PARCELS for one, _ in settlements if one.reroute})
+    records = {row[0]: row[1] for row in await tx.db.fetch(_RECORDS, messages)}
+    for parcel, text in zip(list(rerouted(settlements, records)), said, strict=True):
+        await tx.db.execute(_ADDED, *_rerouted_row(parcel, text))
+        await tx.db.execute(_ONE_MORE, parcel.number // PARCELS)
+        tx.wait([(parcel.destination, parcel.due_at)])
 
-    Each is numbered by the records before it, of which every one of these adds another.
-    """
-    for place, (one, now) in enumerate(settlements):
-        if one.reroute:
-            message = one.parcel.number // PARCELS
-            parcel = rerouted(one, one.reroute, await tx.db.fetchval(_RECORDS, message) + place, now)
-            await tx.db.execute(_ADDED, *_rerouted_row(parcel, one.reroute))
-            await tx.db.execute(_ONE_MORE, message)
-            tx.wait([(parcel.destination, parcel.due_at)])
 
-
-def _rerouted_row(it: Any, reroute: Reroute) -> tuple[Any, ...]:  # noqa: ANN401  # a Parcel
-    recipients, routes = write_recipients(reroute.recipients), " ".join(it.routes)
-    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, plain(reroute.said), routes
+def _rerouted_row(it: Parcel, said: str) -> tuple[Any, ...]:
+    recipients, routes = write_recipients(it.mail.envelope.recipients), " ".join(it.routes)
+    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, plain(said), routes
 
 
 def _record(one: Settlement, now: float, node: str) -> Told:

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from postroad.spool.base import PARCELS, Parcel, Reroute, Settlement, rerouted
+from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
 from postroad.spool.calls import CompleteMessage, Settling
 from postroad.spool.rows import Row, text_of, write_recipients
 from postroad.spool.sqlite.keeping import add, discard
@@ -29,7 +29,9 @@ _DEFERRED = """
 UPDATE parcel SET node = NULL, due_at = ?, attempts = attempts + ?, warned = ?, waits_for_host = ?, said = ?,
     recipients = coalesce(?, recipients) WHERE number = ?
 """
-_RECORDS = "SELECT count(*) FROM record WHERE message = ?"
+_RECORDS = """
+SELECT message, count(*) FROM record WHERE message IN (SELECT value FROM json_each(?)) GROUP BY message
+"""
 _ADDED = """
 INSERT INTO parcel (number, destination, due_at, attempts, warned, recipients, said, routes)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -67,7 +69,7 @@ def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: 
     kept = _still_claimed(db, calls)
     done = [one.parcel.number for one, _ in kept if not one.left]
     _defer(db, [one for one, _ in kept if one.left])
-    _reroute(db, [pair for pair in kept if pair[0].reroute])
+    _reroute(db, kept)
     db.execute(_GONE, (numbers(done),))
     insert(db, _RECORD, [_record(one, now, calls[0][2]) for one, now in kept if one.record])
     finish(db, {number // PARCELS for number in done}, calls[-1][1], keeps_history=keeps_history)
@@ -137,21 +139,19 @@ def _deferred_row(one: Settlement) -> Row:
 
 
 def _reroute(db: sqlite3.Connection, settlements: Sequence[tuple[Settlement, float]]) -> None:
-    """Add the parcels of those who take another route: before the old ones go, for their messages are not finished.
-
-    Each is numbered by the records before it, of which every one of these adds another.
-    """
-    for place, (one, now) in enumerate(settlements):
-        if one.reroute:
-            records = db.execute(_RECORDS, (one.parcel.number // PARCELS,)).fetchone()[0]
-            parcel = rerouted(one, one.reroute, records + place, now)
-            db.execute(_ADDED, _rerouted_row(parcel, one.reroute))
-            refresh(db, {parcel.destination})
+    """Add the parcels of those who take another route: before the old ones go, for their messages are not finished."""
+    said = [one.reroute.said for one, _ in settlements if one.reroute]
+    if not said:
+        return
+    messages = {one.parcel.number // PARCELS for one, _ in settlements if one.reroute}
+    parcels = list(rerouted(settlements, dict(db.execute(_RECORDS, (numbers(messages),)))))
+    db.executemany(_ADDED, list(map(_rerouted_row, parcels, said)))
+    refresh(db, {parcel.destination for parcel in parcels})
 
 
-def _rerouted_row(it: Parcel, reroute: Reroute) -> Row:
-    recipients, routes = write_recipients(reroute.recipients), " ".join(it.routes)
-    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, text_of(reroute.said), routes
+def _rerouted_row(it: Parcel, said: str) -> Row:
+    recipients, routes = write_recipients(it.mail.envelope.recipients), " ".join(it.routes)
+    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, text_of(said), routes
 
 
 def _record(one: Settlement, now: float, node: str) -> Row:
