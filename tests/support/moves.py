@@ -10,7 +10,7 @@ from tests.support.postgres import UNSAFE, Kept, database, loop
 
 from postroad.spool import PIECE, Lesson, Reroute, Settlement, State
 from postroad.spool.base import PARCELS
-from postroad.spool.moving import Way, move_all
+from postroad.spool.moving import MoveRole, move_all
 from postroad.spool.postgres import PostgresMoveEnd, PostgresSpool
 from postroad.spool.sqlite import SqliteMoveEnd, SqliteSpool
 
@@ -124,7 +124,7 @@ async def end_at(where, way):
 
 async def move(source, target, wrap=lambda end: end):
     """Move from one to the other."""
-    async with end_at(source, Way.OUT) as out, end_at(target, Way.IN) as in_:
+    async with end_at(source, MoveRole.OUT) as out, end_at(target, MoveRole.IN) as in_:
         return await move_all(wrap(out), wrap(in_))
 
 

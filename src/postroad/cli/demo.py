@@ -1,4 +1,4 @@
-"""`postroad demo`: the reference set-ups tried out for real, live at a terminal, as plain lines in a pipe."""
+"""`postroad demo`: reference set-ups, or a cluster, tried out for real: live at a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -17,13 +17,47 @@ BAR = 20  # characters of a full bar
 
 
 def demo(
-    messages: Annotated[int, typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up.")] = 1000,
+    messages: Annotated[
+        int,
+        typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up; in all, with --cluster."),
+    ] = 1000,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Instead: several relays on one PostgreSQL, one of them killed on the way."),
+    ] = False,
+    nodes: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, max=16, help="Relays of the cluster.  [default: 4]", show_default=False),
+    ] = None,
+    spool: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="An empty PostgreSQL database for the cluster. Unset: a server of the demo's own."
+        ),
+    ] = "",
+    lease: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            max=60,
+            help="How long the lease of the killed relay goes on; 60: it is not shortened.  [default: 10]",
+            show_default=False,
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Try the reference MX set-ups on loopback: send real messages, stop an exchanger on the way, count the shares.
 
     Exit status: 0 no message was lost, 1 some were lost.
     """
+    if cluster:
+        from postroad.cli.cluster import show_cluster
+
+        show_cluster(messages, nodes or 4, spool, lease or 10, as_json=json)
+    for name, value in (("--nodes", nodes), ("--spool", spool), ("--lease", lease)):
+        if value:
+            screen.fail(f"{name} is for the demo of a cluster; add --cluster")
     acts = screen.run(lambda: _show(messages, quiet=json))
     if json:
         from postroad.views.json import demo_shape

@@ -33,14 +33,16 @@ def relay(
     too low.
     """
 
-    def load() -> Config:
-        from postroad.config import load as load_config
-
-        loaded = load_config(config)
-        there = {"path": spool, "url": None}
-        return loaded.model_copy(update={"spool": loaded.spool.model_copy(update=there)}) if spool else loaded
-
     async def served() -> None:
+        from postroad.config import SettingsFile
+
+        file = SettingsFile(config)
+
+        def load() -> Config:
+            loaded = file.load()
+            there = {"path": spool, "url": None}
+            return loaded.model_copy(update={"spool": loaded.spool.model_copy(update=there)}) if spool else loaded
+
         if deliverer >= 0:
             from postroad.relay import deliver
 

@@ -98,12 +98,15 @@ class Screen:
                 self._console.print(block)
 
     @contextmanager
-    def live(self) -> Iterator[Callable[[Table], None]]:
-        """A table that is drawn anew in its place whenever there is another."""
+    def live(self) -> Iterator[Callable[..., None]]:
+        """Lines and tables that are drawn anew in their place whenever there are others."""
+        from rich.console import Group
         from rich.live import Live
 
         with _moving(sys.stdout), Live(console=self._console, refresh_per_second=8) as shown:
-            yield lambda table: shown.update(_drawn(table))
+            yield lambda *blocks: shown.update(
+                Group(*(_drawn(each) if isinstance(each, Table) else _text([each]) for each in blocks))
+            )
 
 
 def is_terminal() -> bool:
@@ -185,7 +188,7 @@ def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float
 
 
 @contextmanager
-def working(name: str) -> Iterator[Callable[[], None]]:
+def working(name: str, counted: str = "computed") -> Iterator[Callable[[], None]]:
     """At a terminal, once it has taken a moment: what is being done, how much of it is done, and for how long."""
     if not sys.stderr.isatty():
         yield lambda: None
@@ -197,7 +200,7 @@ def working(name: str) -> Iterator[Callable[[], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f} computed"),
+        TextColumn(f"{{task.completed:.0f}} {counted}"),
         TimeElapsedColumn(),
     )
     with _moving(sys.stderr):

@@ -121,6 +121,6 @@ def _settings(subject: Subject, asked: MailerOptions, port: int, *, connects: bo
 
 
 def _exit_code(seen: Protection) -> int:
-    if seen.has_findings:
+    if seen.has_findings and not seen.kept_unknown:  # by the relay's own policy the answer may be another
         return screen.FINDINGS
     return screen.DONE if seen.is_conclusive else screen.TEMPORARY

@@ -101,7 +101,7 @@ def load_brief(path: Path | None = None) -> Brief:
     path = path or find()
     text = "" if path is None else read_text(path, MOST)
     tables = parse_toml(text) if isinstance(text, str) else text
-    if not isinstance(tables, Unreadable):
+    if not isinstance(tables, Unreadable) and (tables or path is None):
         try:
             return _plain(tables, path.absolute().parent if path else Path())
         except (ValueError, TypeError, KeyError, AttributeError):

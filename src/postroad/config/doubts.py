@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postroad.config.identity import aliases_of, hostname_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
@@ -18,6 +20,9 @@ from postroad.routing import Own
 from postroad.words.inputs import InputError, readable
 from postroad.words.names import Unreadable
 from postroad.words.phrasebook import listing
+
+if TYPE_CHECKING:
+    from postroad.sign import SigningKey
 
 SUBMISSION_PORT = 587
 _CAP_NET_BIND_SERVICE = 1 << 10  # capabilities(7)
@@ -36,7 +41,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
         yield from (f"listen[{number}].{doubt}" for doubt in _of_port(port, config))
     yield from _of_users(config)
     yield from _of_certificate(config, now or datetime.now(UTC))
-    yield from _of_signing(config)
+    yield from _of_signing(config, (now or datetime.now(UTC)).timestamp())
     yield from _of_aliases(config)
     yield from _of_name_servers(config)
     yield from _of_tls_reports(config)
@@ -106,23 +111,37 @@ def _of_certificate(config: Config, now: datetime) -> Iterator[str]:
             yield f"tls.certificate: {path} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
 
 
-def _of_signing(config: Config) -> Iterator[str]:
+def _of_signing(config: Config, now: float) -> Iterator[str]:
     folder, valid_s = config.dkim.keys, config.dkim.valid
     if 0 < valid_s <= config.retry.expiry:
         yield "dkim.valid: mail may be retried until retry.expiry; write a longer time, or 0 for signatures without end"
     if folder is None:
         return
-    from postroad.sign import GOOD_BITS, SigningKey, read_key  # noqa: PLC0415  # as above
+    from postroad.sign import SigningKey, read_key  # noqa: PLC0415  # as above
 
     files = [(path, plain_octets(path)) for path in sorted(folder.glob("*/*.pem"))]
     keys = [
         (path, read_key(octets, path.parent.name, path.stem)) for path, octets in files if isinstance(octets, bytes)
     ]
-    for path, key in keys:
-        if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
-            yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
+    yield from _of_keys([(path, key) for path, key in keys if isinstance(key, SigningKey)], now)
     if os.access(folder, os.R_OK | os.X_OK) and not any(map(_may_be_key, (*folder.glob("*"), *folder.glob("*/*")))):
         yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
+
+
+def _of_keys(keys: list[tuple[Path, SigningKey]], now: float) -> Iterator[str]:
+    from postroad.sign import GOOD_BITS, MOST_BITS, KeyState  # noqa: PLC0415  # as above
+
+    for path, key in keys:
+        if 0 < key.bits < GOOD_BITS:
+            yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
+        elif key.bits > MOST_BITS:
+            why = "each signature holds up the relay, and receivers need not accept it"
+            yield f"dkim.keys: {path} has {key.bits} bits: {why}; use a key of 2048"
+    for folder in sorted({path.parent for path, _ in keys}):
+        there = [key for path, key in keys if path.parent == folder]
+        if all(key.not_before == inf or key.state(now) is KeyState.RETIRED for key in there):
+            how = "delete the line Not-Before of one, or run: postroad dkim rotate"
+            yield f"dkim.keys: no key in {folder} signs, now or later (Not-Before: never, or past Not-After); {how}"
 
 
 def _may_be_key(path: Path) -> bool:

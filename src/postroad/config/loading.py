@@ -18,6 +18,13 @@ from postroad.words.inputs import InputError, limited
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
 
+# To empty a file is how most programs begin to write it: its defaults would have other ports, and no routes
+_EMPTY = "it has no settings, so it may be cut off, or still being written; set at least hostname"
+_CUT_OFF = (
+    "it ends within a line, and all before is as it was, so it may be cut off, or still being written; "
+    "write it whole, with the end of its last line, and reload again"
+)
+
 
 def load(path: Path | None = None) -> Config:
     """The settings in a file; None is the file that `find` has, and without any every setting has its default.
@@ -26,13 +33,29 @@ def load(path: Path | None = None) -> Config:
         InputError: it cannot be read, or is wrong: the text names the file, the key, and how to fix it.
 
     """
-    path = path or find()
-    if path is None:
-        return Config()
-    text = read_text(path, MOST)
-    if isinstance(text, Unreadable):
-        raise _error(path, [text.why])
-    return read(text, path)
+    return SettingsFile(path).load()
+
+
+class SettingsFile:
+    """A settings file that is read now and again: one that is still being written, or was cut off, is no settings."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._text = ""
+
+    def load(self) -> Config:
+        """As `load`; when it is read again, it is an error too that it ends within a line of what it was."""
+        path = self._path or find()
+        if path is None:
+            return Config()
+        text = _text(path)
+        if self._text.startswith(text) and text != self._text and not text.endswith("\n"):
+            raise _error(path, [_CUT_OFF])
+        if not _tables(text, path):
+            raise _error(path, [_EMPTY])
+        config = read(text, path)
+        self._text = text
+        return config
 
 
 def read(text: str, path: Path) -> Config:
@@ -56,10 +79,9 @@ def survey(path: Path) -> tuple[list[str], Config]:
         InputError: the file cannot be read, or is no TOML at all.
 
     """
-    text = read_text(path, MOST)
-    if isinstance(text, Unreadable):
-        raise _error(path, [text.why])
-    tables = _tables(text, path)
+    tables = _tables(_text(path), path)
+    if not tables:
+        raise _error(path, [_EMPTY])
     try:
         return [], _made(tables, path)
     except ValidationError as problem:
@@ -97,6 +119,13 @@ def _leave_out(tables: dict[str, Any], place: Sequence[int | str]) -> None:
             break
     if inside is not None:
         inside.pop(key, None)
+
+
+def _text(path: Path) -> str:
+    text = read_text(path, MOST)
+    if isinstance(text, Unreadable):
+        raise _error(path, [text.why])
+    return text
 
 
 def _tables(text: str, path: Path) -> dict[str, Any]:

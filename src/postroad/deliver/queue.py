@@ -211,7 +211,7 @@ class Queue:
             item.course = course
             return True
         door = self._doors.get(where) or self._doors.at(where, self.limits.window)
-        if door.waiting or not door.has_room or not self.places.has_room(proved=door.proved and not door.old):
+        if door.waiting or not door.has_room or not self.places.has_room(proved=door.is_trusted):
             return False
         item.course, item.door = course, door
         door.begin(now)

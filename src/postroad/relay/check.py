@@ -31,8 +31,22 @@ def _of_database() -> Iterator[str]:
 
 def _of_folder(path: Path) -> Iterator[str]:
     """The relay makes the folder, so the nearest one above that is there must let it."""
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        there = next(folder for folder in (path, *path.absolute().parents) if _is_there(folder))
+    except OSError as problem:
+        yield f"spool.path: {path} cannot be a folder: {problem.strerror}; choose another"
+        return
     if not there.is_dir():
         yield f"spool.path: {there} is not a folder; choose another"
     elif not os.access(there, os.W_OK | os.X_OK):
         yield f"spool.path: {there} cannot be written by this user; change its owner, or choose another folder"
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether something has this path, if only a link to nowhere; OSError: there can be nothing."""
+    try:
+        folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    folder.stat()
+    return True

@@ -50,7 +50,9 @@ async def policies_as_relay(config: Config, resolver: Resolver, fetch_by: Fetch 
     try:
         await store.learn(await lessons_in(config.spool.place, KIND))
     except SpoolError as trouble:
-        why_not = "" if trouble.kind is Trouble.MISSING else trouble.why  # a relay that never ran has kept nothing
+        # A relay that never ran has kept nothing, and one without MTA-STS goes by nothing it has kept
+        counts = config.deliver.mta_sts and trouble.kind is not Trouble.MISSING
+        why_not = trouble.why if counts else ""
     once = fetched_once(fetch_by) if fetch_by else None
     settings = StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait)
     return RelayPolicies(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from postroad.sign.keys import (
         GOOD_BITS,
         LEAST_BITS,
+        MOST_BITS,
         NOT_BEFORE,
         KeyState,
         SigningKey,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     canonical="BodyHash Form",
-    keys="GOOD_BITS LEAST_BITS NOT_BEFORE KeyState SigningKey moment_text read_key with_lines",
+    keys="GOOD_BITS LEAST_BITS MOST_BITS NOT_BEFORE KeyState SigningKey moment_text read_key with_lines",
     record="KeyRecord RecordFault RecordFaultKind judge parse_record record_of strings_of zone_text",
     rotation="ED25519 KINDS RSA KeyEdit RotationPlan kind_of next_selector plan_rotation removable_at switch",
     signature="surplus",

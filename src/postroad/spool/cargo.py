@@ -27,7 +27,7 @@ class ItemKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MovedItem:
     """One thing to move. `text` has all its rows; `ordinals` are the pieces of its body, `octets` their size."""
 
     kind: ItemKind
@@ -41,7 +41,7 @@ class Item:
 class Slice:
     """Some items of a kind, what comes behind `after`; "": nothing does. `claimed`: how many were passed over."""
 
-    items: tuple[Item, ...]
+    items: tuple[MovedItem, ...]
     after: str = ""
     claimed: int = 0
 
@@ -63,17 +63,17 @@ class MovedMessage:
     records: Sequence[Any]
 
 
-def message_item(row: Row, parcels: Iterable[Row], records: Iterable[Row], ordinals: Sequence[int]) -> Item:
+def message_item(row: Row, parcels: Iterable[Row], records: Iterable[Row], ordinals: Sequence[int]) -> MovedItem:
     """An item from the columns (id, received_at, size, about, finished_at), and the rows of MovedMessage."""
     whole = [*row, [_parcel(*of) for of in parcels], [list(of) for of in records]]
     kind = ItemKind.MAIL if row[4] is None else ItemKind.PAST
-    return Item(kind, str(row[0]), _encode(whole), tuple(ordinals), row[2] if row[4] is None else 0)
+    return MovedItem(kind, str(row[0]), _encode(whole), tuple(ordinals), row[2] if row[4] is None else 0)
 
 
-def lesson_item(kind: str, key: str, text: str, count: int, at: float) -> Item:
+def lesson_item(kind: str, key: str, text: str, count: int, at: float) -> MovedItem:
     """An item from a lesson: keys may be long and have a NUL, so its id is a digest."""
     digest = sha256(f"{kind}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
-    return Item(ItemKind.LESSON, f"lesson-{digest}", _encode([kind, key, text, count, at]))
+    return MovedItem(ItemKind.LESSON, f"lesson-{digest}", _encode([kind, key, text, count, at]))
 
 
 def is_lesson(id_: str) -> bool:

@@ -10,13 +10,13 @@ from typing import Protocol
 from uuid import uuid4
 
 from postroad.spool.base import SpoolError, Trouble
-from postroad.spool.cargo import AT_ONCE, Item, ItemKind, Slice
+from postroad.spool.cargo import AT_ONCE, ItemKind, MovedItem, Slice
 
 MOST = 4 * 1024 * 1024
 """Octets of bodies in one commit: what bounds memory, and how long others wait for it."""
 
 
-class Way(StrEnum):
+class MoveRole(StrEnum):
     """The part that a spool has in a move."""
 
     OUT = "out"
@@ -91,11 +91,11 @@ class MoveEnd(Protocol):
 
     where: str
 
-    async def header(self, way: Way) -> MoveHeader | None:
+    async def header(self, way: MoveRole) -> MoveHeader | None:
         """What it knows of an unfinished move."""
         ...
 
-    async def begin(self, way: Way, header: MoveHeader) -> None:
+    async def begin(self, way: MoveRole, header: MoveHeader) -> None:
         """From here on, this run is at it. One that was at it before can do nothing more."""
         ...
 
@@ -140,7 +140,7 @@ class MoveEnd(Protocol):
         """Make messages and lessons of what is staged; what is not staged was adopted before."""
         ...
 
-    async def remove(self, items: Sequence[Item]) -> frozenset[str]:
+    async def remove(self, items: Sequence[MovedItem]) -> frozenset[str]:
         """Delete what is exactly so and not claimed, and note its id: the ids that are noted."""
         ...
 
@@ -152,7 +152,7 @@ class MoveEnd(Protocol):
         """All that is noted has been adopted."""
         ...
 
-    async def end(self, way: Way) -> None:
+    async def end(self, way: MoveRole) -> None:
         """The move is finished."""
         ...
 
@@ -179,24 +179,24 @@ async def move_all(source: MoveEnd, target: MoveEnd, progress: Callable[[float],
             moved = await _move(source, target, found, moved)
             after = found.after
             progress(min(1.0, (moved.messages + moved.finished + moved.lessons) / all_))
-    await target.end(Way.IN)
-    await source.end(Way.OUT)
+    await target.end(MoveRole.IN)
+    await source.end(MoveRole.OUT)
     return replace(moved, left=(await source.contents()).items)
 
 
 async def _begin(source: MoveEnd, target: MoveEnd) -> None:
     """Take both ends, FROM first: nothing of it can be staged at a TO that it does not name."""
-    for end, way in ((source, Way.IN), (target, Way.OUT)):
+    for end, way in ((source, MoveRole.IN), (target, MoveRole.OUT)):
         if other := await end.header(way):
             raise _unfinished(end, way, other)
-    out, in_ = await source.header(Way.OUT), await target.header(Way.IN)
+    out, in_ = await source.header(MoveRole.OUT), await target.header(MoveRole.IN)
     if in_ and (out is None or out.id != in_.id):
-        raise _unfinished(target, Way.IN, in_)
+        raise _unfinished(target, MoveRole.IN, in_)
     if out and in_ is None and await source.notes():
-        raise _unfinished(source, Way.OUT, out)
+        raise _unfinished(source, MoveRole.OUT, out)
     id_, run = in_.id if in_ else uuid4().hex, uuid4().hex
-    await source.begin(Way.OUT, MoveHeader(id_, target.where, run))
-    await target.begin(Way.IN, MoveHeader(id_, source.where, run))
+    await source.begin(MoveRole.OUT, MoveHeader(id_, target.where, run))
+    await target.begin(MoveRole.IN, MoveHeader(id_, source.where, run))
 
 
 async def _go_on(source: MoveEnd, target: MoveEnd) -> int:
@@ -238,7 +238,7 @@ async def _move(source: MoveEnd, target: MoveEnd, found: Slice, moved: Moved) ->
     )
 
 
-async def _stage(source: MoveEnd, target: MoveEnd, items: Sequence[Item]) -> None:
+async def _stage(source: MoveEnd, target: MoveEnd, items: Sequence[MovedItem]) -> None:
     """Stage items, many small ones in a commit, a large one in several: its text comes with the last piece."""
     commit: list[Staged] = []
     size = 0
@@ -254,6 +254,6 @@ async def _stage(source: MoveEnd, target: MoveEnd, items: Sequence[Item]) -> Non
     await target.stage(commit)
 
 
-def _unfinished(end: MoveEnd, way: Way, header: MoveHeader) -> SpoolError:
-    which = f"from {header.other} to {end.where}" if way is Way.IN else f"from {end.where} to {header.other}"
+def _unfinished(end: MoveEnd, way: MoveRole, header: MoveHeader) -> SpoolError:
+    which = f"from {header.other} to {end.where}" if way is MoveRole.IN else f"from {end.where} to {header.other}"
     return SpoolError(Trouble.LOCKED, f"a move {which} is not finished: run `postroad spool move` for these two again")

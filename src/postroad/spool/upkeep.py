@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.spool.base import SpoolError, Trouble
-from postroad.spool.moving import Moved, MoveEnd, Way, move_all
+from postroad.spool.moving import Moved, MoveEnd, MoveRole, move_all
 from postroad.spool.opening import driver_needed
 from postroad.spool.postgres import is_url, without_password
 
@@ -121,9 +121,9 @@ async def move_place(
         SpoolError: one of them cannot be used; what is moved already stays moved, and the next call goes on.
 
     """
-    out = await _end(source, Way.OUT, clock, reserve=0, asynchronous=True)
+    out = await _end(source, MoveRole.OUT, clock, reserve=0, asynchronous=True)
     try:
-        in_ = await _end(target, Way.IN, clock, reserve=reserve, asynchronous=asynchronous)
+        in_ = await _end(target, MoveRole.IN, clock, reserve=reserve, asynchronous=asynchronous)
         try:
             return await move_all(out, in_, progress)
         finally:
@@ -132,7 +132,7 @@ async def move_place(
         await out.close()
 
 
-async def _end(where: Place, way: Way, clock: Callable[[], float], *, reserve: int, asynchronous: bool) -> MoveEnd:
+async def _end(where: Place, way: MoveRole, clock: Callable[[], float], *, reserve: int, asynchronous: bool) -> MoveEnd:
     if isinstance(where, Path):
         from postroad.spool.sqlite import SqliteMoveEnd  # noqa: PLC0415  # as above
 

@@ -55,6 +55,9 @@ CASES = {
     "senders": [],
     "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
+    "spool check": SPOOL,
+    "spool migrate": ["--dry-run", *SPOOL],
+    "spool move": ["--help"],
     "tls": ["example.com", *ZONE],
     "tls-report": SPOOL,
 }
@@ -120,11 +123,13 @@ def _placed(word, places):
     return word
 
 
-@pytest.mark.parametrize("command", ALL)
-def test_a_full_disk_is_an_input_output_error(command, endings):
+def test_a_full_disk_is_an_input_output_error(endings):
     """EX_IOERR of sysexits.h, and one sentence."""
-    status, said = endings[command, "full"]
-    assert (74, "") == (status, _without(said, "standard output cannot be written: No space left on device"))
+    sentence = "standard output cannot be written: No space left on device"
+    told = {command: endings[command, "full"] for command in ALL}
+    assert dict.fromkeys(ALL, (74, "")) == {
+        command: (status, _without(said, sentence)) for command, (status, said) in told.items()
+    }
 
 
 @pytest.mark.parametrize("command", SOME)
@@ -140,13 +145,14 @@ def test_a_closed_stdout_is_an_input_output_error(command, endings):
     assert (74, "") == (status, _without(said, "standard output cannot be written: Bad file descriptor"))
 
 
-@pytest.mark.parametrize("command", [*ALL, "kept"])
-def test_too_few_files_are_named_before_anything_is_begun(command, endings):
+def test_too_few_files_are_named_before_anything_is_begun(endings):
     """A command that needs more than it may open says so in a sentence, and how to change it; the others just work."""
-    status, said = endings[command, "few"]
     needs_more = f"this process may open 12 files at once, but needs 64: {RAISE}"
     expected = {"": 0, f"postroad: {needs_more}": 2, f"sendmail: {needs_more}": 75}
-    assert expected[_without(said)] == status
+    told = {command: endings[command, "few"] for command in (*ALL, "kept")}
+    assert {command: expected.get(_without(said)) for command, (_, said) in told.items()} == {
+        command: status for command, (status, _) in told.items()
+    }
 
 
 @pytest.mark.parametrize("how", ["full", "unread", "closed"])
@@ -156,9 +162,11 @@ def test_mail_that_is_kept_is_kept_whoever_hears_that(how, endings):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_stderr_leaves_the_exit_status(unbuffered):
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize("words", ["route nosuch..name", "badcmd", "--nope", "route --nope", "queue badcmd --json"])
+def test_a_full_or_closed_stderr_leaves_the_exit_status(words, where, unbuffered):
     """What is wrong cannot be told, but that something is; also where Python finds out at its end only."""
-    command = [shutil.which("bash"), "-c", f"{sys.executable} -m postroad route nosuch..name 2>/dev/full"]
+    command = [shutil.which("bash"), "-c", f"{sys.executable} -m postroad {words} {where}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, check=False)
     assert 2 == done.returncode
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -9,11 +10,11 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
-from postroad.build import open_spool
+from postroad.build import lessons_in, open_spool
 from postroad.cli.root import app
 from postroad.dns import parse_zones
 from postroad.gather.policies import KIND
-from postroad.spool import Lesson
+from postroad.spool import Lesson, SpoolError
 from postroad.tls import StsKept
 from postroad.words.phrasebook import moment
 from postroad.words.policies import StsPolicy
@@ -133,6 +134,18 @@ def test_policy_that_cannot_be_fetched_any_more_still_holds(postroad_lab, relay,
     assert f"it ended on {moment(FETCHED_AT)}." in text
 
 
+def test_web_server_that_does_not_answer_is_told_beside_the_kept_policy(postroad_lab, relay):
+    """The kept one still holds. Nobody is asked twice: a server that hangs takes its time each time."""
+    lab = postroad_lab(HEAD + HOSTS + record("a1"), certificates=GOOD, policies={"example.com": ""})
+    lab.lab.web.policies.clear()
+    relay.keep("enforce", *BOTH)
+    status, found, text = look(lab, relay)
+    (sts,) = found["sts"]
+    assert (0, "enforce", True) == (status, sts["mode"], "mta-sts.example.com" in sts["unheard"])
+    assert "MTA-STS: nothing is known of the policy that is published now: https://mta-sts.example.com" in text
+    assert "goes as" not in text
+
+
 def test_relay_that_has_not_run_has_kept_nothing(postroad_lab, relay):
     """Its first mail fetches the policy; no spool is made."""
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)
@@ -182,9 +195,10 @@ def test_settings_that_leave_policies_alone_count(postroad_lab, relay):
 
 
 @pytest.mark.parametrize("newer", [False, True])
-def test_spool_that_cannot_be_read_is_told(postroad_lab, relay, newer):
-    """Damaged, or of a later Postroad: the answer goes by what is published."""
-    lab = internet(postroad_lab, "a1", "enforce", *BOTH)
+@pytest.mark.parametrize("published", [BOTH, FIRST])
+def test_spool_that_cannot_be_read_leaves_the_answer_open(postroad_lab, relay, newer, published):
+    """Damaged, or of a later Postroad: that is said first, whatever would be true by what is published."""
+    lab = internet(postroad_lab, "a1", "enforce", *published)
     relay.keep("enforce", *FIRST)
     if newer:
         with closing(sqlite3.connect(relay.folder / "spool.db")) as db:
@@ -192,12 +206,63 @@ def test_spool_that_cannot_be_read_is_told(postroad_lab, relay, newer):
     else:
         (relay.folder / "spool.db").write_bytes(b"nothing of SQLite" * 100)
     status, found, text = look(lab, relay)
-    assert (0, "enforce", None) == (status, found["sts"][0]["mode"], found["sts"][0]["kept"])
+    assert (3, False, "enforce", None) == (
+        status, found["conclusive"], found["sts"][0]["mode"], found["sts"][0]["kept"],
+    )  # fmt: skip
     why = "was made by a newer Postroad" if newer else "is not a database, or is damaged"
-    assert (True, True) == (
-        why in found["kept_unknown"],
-        "MTA-STS: what the relay has kept is not known:" in text,
-    )
+    said = "example.com: nobody can say what the relay would do, for the policies it has kept are not known"
+    assert (True, said, "By the policy published now: ") == (
+        why in found["kept_unknown"], text.splitlines()[0], text.splitlines()[2][:29],
+    ), text  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ["file", "circle", "pipe", "folder"])
+def test_place_where_no_spool_can_be_is_told_the_same_way(postroad_lab, relay, odd):
+    """Only one that is not there is the spool of a relay that has kept nothing. Nobody is to write there."""
+    lab = internet(postroad_lab, "a1", "enforce", *BOTH)
+    if odd in ("file", "circle"):
+        relay.folder.write_text("x") if odd == "file" else relay.folder.symlink_to(relay.folder.name)
+    else:
+        relay.folder.mkdir()
+        (os.mkfifo if odd == "pipe" else os.mkdir)(relay.folder / "spool.db")
+    status, found, _ = look(lab, relay)
+    assert (3, False, True) == (
+        status, "written" in found["kept_unknown"], str(relay.folder) in found["kept_unknown"],
+    )  # fmt: skip
+
+
+def test_settings_without_mta_sts_ask_nothing_of_the_spool(postroad_lab, relay):
+    """So its damage matters to nobody."""
+    lab = internet(postroad_lab, "a1", "enforce", *BOTH)
+    relay.folder.write_text("x")
+    relay.file.write_text(f"{relay.file.read_text()}[deliver]\nmta_sts = false\n")
+    status, found, _ = look(lab, relay)
+    assert (0, None) == (status, found["kept_unknown"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's spool is made by root")
+@pytest.mark.parametrize("what", ["folder", "database"])
+def test_spool_of_another_user_is_not_to_be_given_away(relay, what):
+    """Who may not read it is to look as somebody who may; it stays whose it is."""
+    relay.keep("enforce", *FIRST)
+    relay.folder.chmod(0o700 if what == "folder" else 0o755)
+    for each in relay.folder.iterdir():
+        each.chmod(0o600 if what == "database" else 0o644)
+    parents = [each for each in relay.folder.parents if each.stat().st_uid == 0 and not each.stat().st_mode & 0o001]
+    modes = {each: each.stat().st_mode for each in parents}
+    for each in parents:
+        each.chmod(modes[each] | 0o055)
+    try:
+        os.seteuid(65534)
+        with pytest.raises(SpoolError) as trouble:
+            asyncio.run(lessons_in(relay.folder, KIND))
+        listed = CliRunner().invoke(app, ["queue", "list", "--spool", str(relay.folder)])
+    finally:
+        os.seteuid(0)
+        for each, mode in modes.items():
+            each.chmod(mode)
+    said = "cannot be opened by this user: run this as the user of the relay, or as root"
+    assert (True, 2, True) == (said in trouble.value.why, listed.exit_code, said in listed.stderr)
 
 
 def test_spool_of_a_postroad_that_kept_no_policies_has_none(postroad_lab, relay):

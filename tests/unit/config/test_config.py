@@ -1,11 +1,24 @@
 """One file of settings: defaults for all, sentences for what is wrong."""
 
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
-from postroad.config import USUAL_FILE, Config, RetryTable, dump, find, load, read, toml
+from postroad.config import (
+    USUAL_FILE,
+    Config,
+    RetryTable,
+    SettingsFile,
+    dump,
+    find,
+    load,
+    load_brief,
+    read,
+    survey,
+    toml,
+)
 from postroad.config.problems import section_in
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
@@ -171,9 +184,7 @@ def test_what_is_dumped_can_be_read_again():
 REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0}, route = '{1}'}}\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
+SENTENCES = [
         ('hostnam = "a.example"', "hostnam: there is no such key; did you mean hostname?"),
         ("[limits]\nmessage_siz = 3", "limits.message_siz: there is no such key; did you mean message_size?"),
         ("port = 25", "port: there is no such key here; it belongs in [[listen]]"),
@@ -293,13 +304,21 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
          'metrics.listen: 9925 is not an address with a port; write both, such as "127.0.0.1:9925"'),
         ("hostname = mail",
          "it is not valid TOML: Invalid value (at line 1, column 12); put texts in quotes"),
-    ],
-)  # fmt: skip
-def test_what_is_wrong_is_a_sentence(text, sentence):
-    """Each error names the file, the key, what is wrong and what to write."""
+    ]  # fmt: skip
+
+
+def complaint(text):
+    """What is said of a file."""
     with pytest.raises(InputError) as caught:
         read(text, FILE)
-    assert f"/etc/p.toml: {sentence}" == str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_wrong_is_a_sentence():
+    """Each error names the file, the key, what is wrong and what to write."""
+    assert {text: f"/etc/p.toml: {told}" for text, told in SENTENCES} == {
+        text: complaint(text) for text, _ in SENTENCES
+    }
 
 
 @pytest.mark.parametrize("value", ["'x'", "1", "2020-13-01", "'2020-13-01'", "2020-01-01T10:00:00", "''", "true", "[]"])
@@ -394,3 +413,74 @@ def test_mail_waits_a_minute_at_most_for_a_policy(wait, is_right):
         return
     with pytest.raises(InputError, match=r"deliver: mta_sts_wait is longer than a minute.*; write less"):
         read(text, FILE)
+
+
+@pytest.mark.parametrize("read_it", [load, load_brief, survey, lambda path: SettingsFile(path).load()])
+@pytest.mark.parametrize("text", ["", "\n\n", "# hostname = 'a.example'\n"])
+def test_file_without_any_setting_is_an_error(tmp_path, read_it, text):
+    """Somebody is writing it, or the disk is full: all defaults are never what is meant by it."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as wrong:
+        read_it(path)
+    assert str(wrong.value) == (
+        f"{path}: it has no settings, so it may be cut off, or still being written; set at least hostname"
+    )
+
+
+WHOLE = (
+    'hostname = "a.example"\ndrain = "55s"\n[[listen]]\nport = 2525\n\n'
+    '[[route]]\ndomains = ["b.example"]\nmx_of = "c.example"\n'
+)
+
+
+def test_file_that_is_read_again_is_not_taken_cut_off_within_a_line(tmp_path):
+    """Wherever it is cut: then it is an error, if only for its last line; the whole one is taken again."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(WHOLE)
+    file = SettingsFile(path)
+    whole = file.load()
+    taken = []
+    for size in range(len(WHOLE)):
+        path.write_text(WHOLE[:size])
+        with suppress(InputError):
+            file.load()
+            taken.append(size)
+        path.write_text(WHOLE)
+        assert whole == file.load()
+    assert {"\n"} == {WHOLE[size - 1] for size in taken}
+
+
+def test_file_may_be_shortened_by_whole_lines_or_changed_without_an_end_of_line(tmp_path):
+    """People do both."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(WHOLE)
+    file = SettingsFile(path)
+    file.load()
+    path.write_text(WHOLE.partition("[[route]]")[0])
+    assert () == file.load().route
+    path.write_text('hostname = "d.example"')
+    assert "d.example" == file.load().hostname == file.load().hostname
+
+
+UNSEEN = ["\\u001b[31m", "a\\u202eb", "\\u0000", "x\\ny"]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ('dns.resolvers = ["192.0.2.1{}"]', "is not an address; write the name server's own, such as \"192.0.2.53\""),
+        ('metrics.listen = "127.0.0.1{}:25"', 'is not an address with a port; write both, such as "127.0.0.1:9925"'),
+        ('tls_report.organization = "{}"', "has a character that cannot be seen; write it without"),
+        ('route = [{{domains = ["*"], next_hop = "a.example", on_reject = {{match = "{}", route = "b"}}}}]',
+         "it has a character that cannot be seen, which no reply has; write it without"),
+        ('tls_report.sender = "{}"', "write an address as user@domain"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_seen_is_told_with_what_to_write(key, text, said):
+    """Once, and not as something else that is no use there."""
+    with pytest.raises(InputError) as wrong:
+        read(key.format(text), FILE)
+    assert any(line.endswith(said) for line in wrong.value.lines), wrong.value.lines
+    assert all(line.isprintable() and "mail.example.com" not in line for line in wrong.value.lines)

@@ -201,6 +201,47 @@ def small():
     return pem(rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key())
 
 
+def big():
+    """A key of 4484 bits, of primes that are known (Mersenne's), for to find some takes seconds."""
+    p, q = 2**2281 - 1, 2**2203 - 1
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    return pem(rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key())
+
+
+def test_a_key_that_is_too_long_is_doubted(keys):
+    """It signs all the same."""
+    folder = keys(example_com__s_pem=big())
+    (said,) = (each for each in warnings(config_of(folder)) if each.startswith("dkim"))
+    path = folder / "example.com" / "s.pem"
+    assert said == (
+        f"dkim.keys: {path} has 4484 bits: each signature holds up the relay, and receivers need not accept it; "
+        "use a key of 2048"
+    )
+    assert [] == wrong(folder)
+
+
+NEVER, OVER, SOON = b"Not-Before: never\n", b"Not-After: 2020-01-01\n", b"Not-Before: 9000-01-01\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_told"),
+    [
+        (NEVER, NEVER, True), (NEVER, OVER, True), (OVER, OVER, True),
+        (NEVER, b"", False), (NEVER, SOON, False), (OVER, SOON, False), (b"", b"", False),
+    ],
+)  # fmt: skip
+def test_a_domain_whose_keys_never_sign_is_doubted(keys, first, second, is_told):
+    """One that waits for its rotation does so beside another that signs, or will."""
+    folder = keys(example_com__a_pem=first + ED, example_com__b_pem=second + ED, example_net__c_pem=ED)
+    said = [each for each in warnings(config_of(folder)) if each.startswith("dkim")]
+    sentence = (
+        f"dkim.keys: no key in {folder / 'example.com'} signs, now or later (Not-Before: never, or past Not-After); "
+        "delete the line Not-Before of one, or run: postroad dkim rotate"
+    )
+    assert ([sentence] if is_told else []) == said
+
+
 def test_a_key_of_less_is_refused(keys):
     """RFC 8301: receivers must not believe it."""
     folder = keys(example_com__s_pem=small())

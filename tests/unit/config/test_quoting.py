@@ -64,12 +64,11 @@ def test_every_error_is_one_short_line(value):
     assert [] == [line for line in told if not is_plain(line)]
 
 
-@pytest.mark.parametrize("value", STRANGE, ids=range(len(STRANGE)))
 @pytest.mark.parametrize("key", ["on_reject.match", "on_reject.route", "on_reject.x", "auth.user", "hosts", "provider"])
-def test_every_error_of_a_route_is_one_short_line(key, value):
+def test_every_error_of_a_route_is_one_short_line(key):
     """Also of the tables in it; and of what contradicts each other, which is looked at when each key is right."""
-    said = complaint(f"{ROUTE}{key} = {toml(value)}")
-    assert [] == [line for line in said.split("\n") if not is_plain(line)]
+    said = [line for value in STRANGE for line in complaint(f"{ROUTE}{key} = {toml(value)}").split("\n")]
+    assert [] == [line for line in said if not is_plain(line)]
 
 
 @pytest.mark.parametrize("name", ["a\nb", LONG, f"{LONG}@a.b", "a@\nb"])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.delivering import NOON, POLICY, recipients
@@ -220,6 +221,150 @@ def test_no_more_is_claimed_than_doors_take():
     for number in range(4, 16):
         it.admit(item("a", number))
     assert not it.has_room_for("a")
+
+
+@pytest.mark.parametrize("doors", [0, 1, 3])
+def test_a_destination_holds_what_its_doors_take_and_more_is_claimed_below_a_fourth(doors):
+    """Four for each door here, and four where nobody is asked; what is settled makes room for as many."""
+    it = queue(most=10_000, waiting=4)
+    targets = tuple(Target("mx", ip_address(f"192.0.2.{last}"), 10) for last in range(doors))
+    items = [item("a", number) for number in range(4 * max(doors, 1))]
+    it.admit(items[0])
+    it.line_up(items[0], replace(NOWHERE, plan=Plan(targets)))
+    rooms, lows = [], []
+    for each in items[1:]:
+        rooms.append(it.has_room_for("a"))
+        lows.append(it.is_low("a"))
+        it.admit(each)
+    share = max(doors, 1)
+    assert ([True] * (4 * share - 1), False) == (rooms, it.has_room_for("a"))
+    assert [held < share for held in range(1, 4 * share)] == lows
+    for each in items:
+        it.forget(each)
+    assert (True, True, set()) == (it.has_room_for("a"), it.is_low("a"), it.full_destinations())
+
+
+def test_the_last_room_is_for_any_destination():
+    """One that has nothing in memory yet may have it; when it is taken there is none."""
+    it = queue(most=1)
+    assert it.has_room_for("a")
+    it.admit(item("b"))
+    assert not it.has_room_for("a")
+
+
+def test_what_waits_is_counted_wherever_it_waits():
+    """Before a door or before none, until it begins, is evicted or dropped."""
+    it, counts = queue(), []
+
+    def count(_done=None):
+        counts.append(it.waiting)
+
+    other = item("b")
+    it.admit(other)
+    count(put(it, "a", 3))
+    count(it.line_up(other, NOWHERE))
+    count(it.next(0))
+    count(it.next(0))
+    count(it.evict(HERE))
+    count(put(it, "a", 2))
+    count(it.drop_waiting())
+    assert [3, 4, 3, 2, 0, 2, 0] == counts
+
+
+def test_an_item_that_waits_says_so():
+    """Before a door, or before none: it is not to wait in the spool."""
+    it = queue()
+    assert [True, True] == [it.line_up(item("a"), way) for way in (NOWHERE, course(HERE))]
+
+
+def test_hosts_that_have_proved_themselves_take_turns_with_the_others():
+    """One of each, the proved first."""
+    it = queue()
+    for number in range(3):
+        put(it, f"new{number}", 1, f"10.0.0.{number}", proved=False)
+    put(it, "known", 3, THERE)
+    assert ["known", "new0", "known", "new1", "known", "new2"] == turns(it, 6)
+
+
+def test_a_host_that_fails_until_one_is_left_has_to_prove_itself_again():
+    """While its window is wider it is only met by fewer."""
+    it = queue(window=3)
+    put(it, "a", 10)
+    proved = []
+    for met_host in (False, False, False, True):
+        finish(it, it.next(0), 1.0, met_host=met_host)
+        proved.append(it._doors[HERE].proved)
+    assert [True, True, False, True] == proved
+    new = queue()
+    put(new, "a", 1, proved=False)
+    finish(new, new.next(0), 1.0, met_host=False)
+    assert not new._doors[HERE].proved
+
+
+def test_a_host_that_keeps_one_waiting_is_not_trusted_until_it_greets_it():
+    """What was young 50 ms ago counts apart, and its host with those that have shown nothing."""
+    it = queue()
+    put(it, "a", 3)
+    late = it.next(0.0)
+    door, trusted = it._doors[HERE], []
+    trusted.append((door.is_trusted, door.turn))
+    assert (0.05, None) == (it.age(0.0), it.age(0.05))
+    trusted.append((door.is_trusted, door.turn))
+    it.greeted(late, 0.1)
+    trusted.append((door.is_trusted, door.turn))
+    assert [(True, True), (False, False), (True, True)] == trusted
+
+
+@pytest.mark.parametrize(("proved", "is_slow"), [(True, False), (True, True), (False, False)])
+def test_who_has_just_come_has_a_kept_place_only_at_a_trusted_host(proved, is_slow):
+    """The places kept for hosts that have proved themselves are not for one that keeps another waiting now."""
+    it = queue(concurrency=5)
+    put(it, "known", 1, proved=proved)
+    finish(it, it.next(0.0), 0.0, met_host=proved)
+    door = it._doors[HERE]
+    door.old = int(is_slow)
+    for number in range(4):
+        put(it, f"new{number}", 1, f"10.0.0.{number}", proved=False)
+        it.next(0.0)
+    late = item("late")
+    it.admit(late)
+    assert (proved and not is_slow) == it.begin(late, course(HERE), 0.0)
+
+
+def test_contacts_hold_up_what_could_begin_but_for_them():
+    """Mail before doors that have room, trusted or not; not what waits for its own door, nor nothing."""
+    it, held_up = queue(window=1, concurrency=1), []
+    held_up.append(it.is_held_up)
+    put(it, "new", 2, HERE, proved=False)
+    held_up.append(it.is_held_up)
+    it.next(0.0)
+    held_up.append(it.is_held_up)
+    put(it, "known", 1, THERE)
+    held_up.append(it.is_held_up)
+    assert [False, True, False, True] == held_up
+
+
+def test_a_host_is_known_while_it_is_asked_and_half_a_minute_after_it_answered():
+    """Whatever came of it, one is under way there; one that failed is not known when that is over."""
+    it, known = queue(), []
+    for met_host in (True, False):
+        address = HERE if met_host else THERE
+        put(it, "a", 1, address, proved=False)
+        known.append(it.knows(address, 0.0))
+        one = it.next(0.0)
+        known.append(it.knows(address, 99.0))
+        finish(it, one, 100.0, met_host=met_host)
+        known += [it.knows(address, now) for now in (129.9, 130.0)]
+    assert [False, True, True, False, False, True, False, False] == known
+    assert not it.knows(FAR, 0.0)
+
+
+def test_the_pace_of_a_host_is_that_of_its_last_deliveries():
+    """Each counts for a sixteenth; what waits is sent back for ten minutes at most."""
+    it = queue(waiting=1000)
+    put(it, "a", 999)
+    finish(it, it.next(0.0), 160.0, met_host=True)
+    assert (10.0, 600.0) == (it._doors[HERE].pace_s, it.wait_s(HERE))
 
 
 def test_finished_items_make_room():

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from random import Random
 
+import pytest
 from tests.support.delivering import NOON, recipients
 from tests.support.settlings import AWAY, LATER, NEVER, OK, SCHEDULE, TARGET
 
+from postroad.deliver.aftermath import Sign, news_of, settlement
 from postroad.deliver.disposition import EXPIRED, judge, lost_report
+from postroad.routing import OnReject
 from postroad.spool import Parcel, StoredMail
 from postroad.words.mail import Envelope, Mailbox
-from postroad.words.outcome import Phase, Result
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.reply import Reply
 from postroad.words.trail import Attempt, Contact
 
 DAY_S = 86400.0
@@ -100,6 +104,51 @@ def test_taker_of_notifications_is_the_contact_that_took_the_message():
         took = Contact(TARGET, 1, 2, Phase.DOT, None, {0: OK}, dsn_over=over)
         verdict = judge(parcel(1), attempt(OK, contacts=(refused, took)), SCHEDULE, NOON, Random(1))
         assert over == verdict.delivered[0].dsn_over
+
+
+OURS = Outcome(Result.DEFERRED, Scope.US, "no socket", "4.3.0", Phase.CONNECT)
+GREETING = Outcome(Result.DEFERRED, Scope.HOST, "554 no", "4.4.1", Phase.GREETING, Reply(554, ("no",)))
+
+
+@pytest.mark.parametrize(
+    ("expected", "contacts"),
+    [
+        ([Sign.ANSWERS], [(Phase.DOT, None, {0: OK})]),
+        ([Sign.FAILS], [(Phase.CONNECT, AWAY, {0: AWAY})]),
+        ([Sign.FAILS], [(Phase.GREETING, GREETING, {0: GREETING})]),
+        ([Sign.ANSWERS], [(Phase.EHLO, AWAY, {0: AWAY})]),
+        ([Sign.ANSWERS], [(Phase.CONNECT, LATER, {0: LATER})]),
+        ([], [(Phase.CONNECT, OURS, {0: OURS})]),
+        ([], [(Phase.POLICY, AWAY, {0: AWAY})]),
+        ([], [(Phase.CONNECT, None, {})]),
+        ([Sign.SUSPECT, Sign.ANSWERS], [(Phase.CONNECT, None, {}), (Phase.DOT, None, {0: OK})]),
+        ([Sign.SUSPECT, Sign.FAILS], [(Phase.CONNECT, None, {}), (Phase.CONNECT, AWAY, {0: AWAY})]),
+        ([Sign.ANSWERS], [(Phase.GREETING, None, {}), (Phase.DOT, None, {0: OK})]),
+        ([Sign.ANSWERS], [(Phase.DOT, None, {0: OK}), (Phase.CONNECT, None, {})]),
+        ([], [(Phase.CONNECT, None, {}), (Phase.CONNECT, None, {})]),
+    ],
+)
+def test_what_a_contact_says_of_its_host(expected, contacts):
+    """Silent while one asked later greeted is suspect; what was given up earlier, or waited for on purpose, is not."""
+    made = tuple(Contact(TARGET, 0, 1, *each) for each in contacts)
+    assert expected == [sign for sign, _target in news_of(attempt(OK, contacts=made))]
+
+
+@pytest.mark.parametrize(("pattern", "sign"), [("554", Sign.ANSWERS), ("550", Sign.FAILS)])
+def test_a_refusal_that_sends_mail_another_way_is_an_answer(pattern, sign):
+    """Nobody waits for that host until it greets."""
+    contact = Contact(TARGET, 0, 1, Phase.GREETING, GREETING, {0: GREETING})
+    assert [(sign, TARGET)] == news_of(attempt(GREETING, contacts=(contact,)), OnReject((pattern,), "b"))
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+@pytest.mark.parametrize("at", [NOON, NOON + 5 * DAY_S])
+def test_an_attempt_that_asked_nobody_is_recorded_only_if_it_was_the_last(is_asked, at):
+    """That all hosts are still unhealthy is worth no record, and is no try; that mail was given up for it is."""
+    contacts = (Contact(TARGET, 0, 1, Phase.CONNECT, AWAY, {0: AWAY}),) if is_asked else ()
+    verdict = judge(parcel(1), attempt(AWAY, contacts=contacts), SCHEDULE, at, Random(1))
+    settled = settlement(parcel(1), None, verdict, ())
+    assert (is_asked or at > NOON, is_asked or not verdict.waits_for_host) == (bool(settled.record), settled.counts)
 
 
 def test_line_for_the_queue_is_about_those_who_wait():

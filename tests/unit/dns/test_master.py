@@ -41,43 +41,43 @@ def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "why"),
-    [
-        ("\nmail A 192.0.2.1", 2, "'mail' is a relative name"),
-        ("@ A 192.0.2.1\n\n\n", 1, "'@' is a relative name"),
-        ("; comment\na.example. MX 10 mail\n; more\n", 2, 'add a line like "$ORIGIN example.com." on top'),
-        ("$ORIGIN example\n", 1, "'example' is a relative name"),
-        (
-            "a.example. MX 10",
-            1,
-            "is not a valid MX record; write a preference from 0 to 65535 and a host name, as in `@ MX 10 mail`",
-        ),
-        ("a.example. MX mail.\n\n", 1, "'a.example. MX mail.' is not a valid MX record"),
-        ("a.example. MX 10 a. b.\n", 1, "is not a valid MX record"),
-        ("a.example. A 192.0.2\n", 1, "is not a valid A record; write an IPv4 address, as in `mail A 192.0.2.1`"),
-        ("a.example. FOO 1\n", 1, "there is no such record type"),
-        ("\na.example. MX ( 10\n mail.\n", 2, "the parenthesis that is opened here is never closed"),
-        ("a..example. A 192.0.2.1\n", 1, "two dots in a row"),
-        ("\n a.example. A 192.0.2.1\n", 2, "begins with a blank"),
-        (" A 192.0.2.1\n", 1, "the first record begins with a blank, and so has no name"),
-        ("a.example. A 192.0.2.1\n$INCLUDE /etc/hosts\n", 2, "only a zone that is a file includes others"),
-        ("a.example. A 192.0.2.1\na.example. CNAME b.\nb. A 192.0.2.1\n", 2, "a CNAME and other records"),
-        ("a.example. CNAME b.\na.example. MX 10 b.\n", 2, "a CNAME and other records"),
-        ("a.example. CNAME b.\na.example. CNAME c.\n", 2, "two CNAMEs"),
-        ("a.example. CH TXT x\n", 1, "only records of the class IN"),
-        ("$TTL soon\n", 1, "this is not a TTL"),
-        ("$DATE\n", 1, "there is no such directive"),
-        ("<html>\n", 1, "write a name, a type and a value"),
-        (f"{'x' * 64}. A 192.0.2.1\n", 1, "longer than 63 characters"),
-    ],
-)
-def test_a_fault_is_told_with_its_line(text, line, why):
+FAULTS = [
+    ("\nmail A 192.0.2.1", 2, "'mail' is a relative name"),
+    ("@ A 192.0.2.1\n\n\n", 1, "'@' is a relative name"),
+    ("; comment\na.example. MX 10 mail\n; more\n", 2, 'add a line like "$ORIGIN example.com." on top'),
+    ("$ORIGIN example\n", 1, "'example' is a relative name"),
+    (
+        "a.example. MX 10",
+        1,
+        "is not a valid MX record; write a preference from 0 to 65535 and a host name, as in `@ MX 10 mail`",
+    ),
+    ("a.example. MX mail.\n\n", 1, "'a.example. MX mail.' is not a valid MX record"),
+    ("a.example. MX 10 a. b.\n", 1, "is not a valid MX record"),
+    ("a.example. A 192.0.2\n", 1, "is not a valid A record; write an IPv4 address, as in `mail A 192.0.2.1`"),
+    ("a.example. FOO 1\n", 1, "there is no such record type"),
+    ("\na.example. MX ( 10\n mail.\n", 2, "the parenthesis that is opened here is never closed"),
+    ("a..example. A 192.0.2.1\n", 1, "two dots in a row"),
+    ("\n a.example. A 192.0.2.1\n", 2, "begins with a blank"),
+    (" A 192.0.2.1\n", 1, "the first record begins with a blank, and so has no name"),
+    ("a.example. A 192.0.2.1\n$INCLUDE /etc/hosts\n", 2, "only a zone that is a file includes others"),
+    ("a.example. A 192.0.2.1\na.example. CNAME b.\nb. A 192.0.2.1\n", 2, "a CNAME and other records"),
+    ("a.example. CNAME b.\na.example. MX 10 b.\n", 2, "a CNAME and other records"),
+    ("a.example. CNAME b.\na.example. CNAME c.\n", 2, "two CNAMEs"),
+    ("a.example. CH TXT x\n", 1, "only records of the class IN"),
+    ("$TTL soon\n", 1, "this is not a TTL"),
+    ("$DATE\n", 1, "there is no such directive"),
+    ("<html>\n", 1, "write a name, a type and a value"),
+    (f"{'x' * 64}. A 192.0.2.1\n", 1, "longer than 63 characters"),
+]
+
+
+def test_a_fault_is_told_with_its_line():
     """File, line and what is wrong there, and what to write."""
-    (fault,) = parse_zones({"good": GOOD, "bad.zone": text}).faults
-    assert ("bad.zone", line) == (fault.file, fault.line)
-    assert why in fault.why
-    assert str(fault).startswith(f"bad.zone:{line}: ")
+    for text, line, why in FAULTS:
+        (fault,) = parse_zones({"good": GOOD, "bad.zone": text}).faults
+        assert ("bad.zone", line) == (fault.file, fault.line), text
+        assert why in fault.why
+        assert str(fault).startswith(f"bad.zone:{line}: ")
 
 
 def test_all_faults_are_told_at_once():

@@ -74,9 +74,7 @@ def found(*records, ttl_s=300, aliases=(), name):
 OFF = Temporary("no zone file has www.example.org", ("off.example.com",), "www.example.org")
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "expected"),
-    [
+ANSWERS = [
         (
             "example.com",
             "MX",
@@ -142,11 +140,14 @@ OFF = Temporary("no zone file has www.example.org", ("off.example.com",), "www.e
         ("example.org", "MX", Temporary("no zone file has example.org")),
         ("com", "MX", Temporary("no zone file has com")),
         ("", "NS", Temporary("no zone file has the root")),
-    ],
-)  # fmt: skip
-def test_zones_answer_as_an_authoritative_server_does(name, kind, expected):
+    ]  # fmt: skip
+
+
+def test_zones_answer_as_an_authoritative_server_does():
     """RFC 1034 section 4.3.2 over all zones given, with the negative TTL of RFC 2308."""
-    assert expected == ask(ZONES, name, kind)
+    assert {(name, kind): expected for name, kind, expected in ANSWERS} == {
+        (name, kind): ask(ZONES, name, kind) for name, kind, _ in ANSWERS
+    }
 
 
 def test_the_order_is_that_of_the_file_every_time():

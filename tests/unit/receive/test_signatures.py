@@ -3,12 +3,13 @@
 import asyncio
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from tests.support.signing import key, policy, rsa_pem, verdicts
 from tests.support.talking import ENVELOPE, HEAD, SETTINGS, tell, until
 
-from postroad.receive.signatures import Signatures
+from postroad.receive.signatures import TURN_S, Signatures
 
 LETTER = b"From: Ann <ann@example.com>\r\n" + HEAD
 OLD, NEW = key("old"), key("new", octets=rsa_pem(turn=1))
@@ -110,6 +111,62 @@ def test_after_the_end_the_loop_signs_alone():
         return sorted(results), signatures._threads
 
     assert ([b"1", b"2"], []) == asyncio.run(story())
+
+
+@pytest.mark.parametrize("helpers", [0, 1, 3])
+@pytest.mark.parametrize("slow", [1, 2, 5])
+def test_other_clients_are_heard_while_many_are_signed(helpers, slow):
+    """A turn of the loop begins no signature once its time is over, whichever thread is free; the order stays."""
+    many = 40
+
+    class Clock:
+        now = 0.0
+
+        def __call__(self):
+            return self.now
+
+    async def story():
+        clock, order, turns, signed = Clock(), [], [], []
+        signatures = Signatures(helpers, clock)
+        loop = asyncio.get_running_loop()
+
+        def sign(place):
+            order.append(place)
+            clock.now += TURN_S / slow
+            return b"%d" % place
+
+        def turn():
+            turns.append(len(order))
+            if len(signed) < many:
+                loop.call_soon(turn)
+
+        for place in range(many):
+            signatures.ask(lambda place=place: sign(place), signed.append)
+        turn()
+        await until(lambda: len(signed) == many)
+        signatures.close()
+        begun = [after - before for before, after in pairwise(turns)]
+        return order if not helpers else sorted(order), sorted(signed), max(begun)
+
+    order, signed, most = asyncio.run(story())
+    assert (list(range(many)), sorted(b"%d" % place for place in range(many))) == (order, signed)
+    assert most <= slow + helpers + 1
+
+
+def test_one_who_asks_while_others_wait_is_behind_them():
+    """Who came first is signed first."""
+
+    async def story():
+        order, now = [], iter(range(1000))
+        signatures = Signatures(0, lambda: float(next(now)))
+        for place in range(3):
+            signatures.ask(lambda place=place: b"%d" % place, order.append)
+        await asyncio.sleep(0)
+        signatures.ask(lambda: b"late", order.append)
+        await until(lambda: len(order) == 4)
+        return order
+
+    assert [b"0", b"1", b"2", b"late"] == asyncio.run(story())
 
 
 def test_many_clients_at_once_get_their_own_signatures():

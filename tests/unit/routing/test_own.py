@@ -52,17 +52,17 @@ NEVER = {
 }
 
 
-@pytest.mark.parametrize(("address", "reason"), NEVER.items())
-def test_inner_addresses_are_never_targets(address, reason):
+def test_inner_addresses_are_never_targets():
     """As the address of an exchanger, of a domain without MX, and as a literal: in clear and inside IPv6."""
-    parsed = ip_address(address)
-    snapshots = [domain((10, "a"), a=host(address)), domain(example_com=host(address))]
-    for snapshot in [*snapshots, Snapshot(AddressLiteral(parsed), NoData())]:
-        refusal = decide(snapshot)
-        assert (Status.NO_ADDRESS, [(parsed, reason)]) == (
-            refusal.status,
-            [(drop.address, drop.reason) for drop in refusal.dropped],
-        )
+    for address, reason in NEVER.items():
+        parsed = ip_address(address)
+        snapshots = [domain((10, "a"), a=host(address)), domain(example_com=host(address))]
+        for snapshot in [*snapshots, Snapshot(AddressLiteral(parsed), NoData())]:
+            refusal = decide(snapshot)
+            assert (Status.NO_ADDRESS, [(parsed, reason)]) == (
+                refusal.status,
+                [(drop.address, drop.reason) for drop in refusal.dropped],
+            )
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

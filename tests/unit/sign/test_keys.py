@@ -95,23 +95,24 @@ def test_what_is_no_key(octets, expected):
     assert found.why.startswith(expected)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        *("Not-After 2020-01-01", "# Not-After: 2020-01-01", "Not-Afte: 2020-01-01", "NotAfter: 2020-01-01"),
-        *("Not-After=2020-01-01", "Not\u2013After: 2020-01-01", "\u200bNot-After: 2020-01-01", "After: 2020-01-01"),
-        *("a note", "# a note", "note: yes", "Bag Attributes", ": 2020-01-01", "\ufeff\ufeffNot-After: 2020-01-01"),
-    ],
-)
+NO_TIMES = [
+    *("Not-After 2020-01-01", "# Not-After: 2020-01-01", "Not-Afte: 2020-01-01", "NotAfter: 2020-01-01"),
+    *("Not-After=2020-01-01", "Not\u2013After: 2020-01-01", "\u200bNot-After: 2020-01-01", "After: 2020-01-01"),
+    *("a note", "# a note", "note: yes", "Bag Attributes", ": 2020-01-01", "\ufeff\ufeffNot-After: 2020-01-01"),
+]
+
+
 @pytest.mark.parametrize("front", ["", "\n", "Not-Before: 2019-01-01\n"])
-def test_a_line_that_is_no_time(front, line):
+def test_a_line_that_is_no_time(front):
     """A time that is misspelt is never taken for a note, so that no key signs beyond the day somebody wrote."""
-    found = read(f"{front}{line}\n".encode() + ED)
-    assert isinstance(found, Unreadable)
-    assert (
+    why = (
         f"line {front.count(chr(10)) + 1} is not one that a key file may have; write it as"
         ' "Not-Before: 2026-12-01T00:00:00Z" or "Not-After: 2026-12-01T00:00:00Z", or delete it'
-    ) == found.why
+    )
+    found = {line: read(f"{front}{line}\n".encode() + ED) for line in NO_TIMES}
+    assert dict.fromkeys(NO_TIMES, why) == {
+        line: each.why if isinstance(each, Unreadable) else each for line, each in found.items()
+    }
 
 
 @pytest.mark.parametrize("line", ["Not-After: 2020-01-01", "Not-Before: never", "Replaces: old", "# a note"])
@@ -183,3 +184,9 @@ def test_whatever_a_file_holds(noise, place):
     """A key or a sentence, never an exception."""
     for octets in (noise, ED[:place] + noise + ED[place:], noise + ED):
         assert isinstance(read(octets), SigningKey | Unreadable)
+
+
+@pytest.mark.parametrize("names", [b"\x1b[31m a b", b"a..b", b"x" * 64, b"\xff", b"2026a \x00"])
+def test_what_a_key_replaces_are_selectors(names):
+    """Anything else was never written by a rotation."""
+    assert "names no selectors" in read(b"Replaces: " + names + b"\n" + ED).why

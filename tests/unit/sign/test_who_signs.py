@@ -39,38 +39,36 @@ def test_the_domain_of_the_author(header, expected):
     assert expected == signers(header)
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        b"To: a@example.com\r\n",
-        b"From: a@example.com\r\nFrom: a@example.com\r\n",
-        b"From: a@example.com\r\nFROM : b@example.net\r\n",
-        b"From: a@example.com, b@example.com\r\n",
-        b"From: a@example.com, b@example.com\r\nSender: a@example.com, b@example.com\r\n",
-        b"From: a@example.com, b@example.com\r\nSender: a@example.com\r\nSender: b@example.com\r\n",
-        b"From: undisclosed:;\r\n",
-        b"From:\r\n",
-        b"From: <a@example.com\r\n",
-        b"From: <b@example.net> a@example.com\r\n",
-        b"From: <b@example.net><a@example.com>\r\n",
-        b"From: <a@example.com> x <b@example.net>\r\n",
-        b"From: <a@example.com>(x)<b@example.net>\r\n",
-        *(b"From: a@example.com, <>\r\n", b"From: <>, a@example.com\r\n", b"From: x <>, a@example.com\r\n"),
-        *(b"From: <cron><a@example.com>\r\n", b"From: cron <> <a@example.com>\r\n", b"From: <><a@example.com>\r\n"),
-        *(b"From: <a@example.com><cron>\r\n", b"From: <a@example.com><>\r\n", b"From: <>\r\n"),
-        b"From: a@[192.0.2.1]\r\n",
-        b"From: cron\r\n",
-        b"From: a@ex\xffample.com\r\n",
-        b"From: a@example.com\r\nno field\r\n",
-        b"From: a@example.com\r\nX: " + b"x" * HEADER + b"\r\n",
-        b"",
-    ],
-)
-def test_who_can_be_read_in_two_ways_signs_nothing(header):
+TWO_WAYS = [
+    b"To: a@example.com\r\n",
+    b"From: a@example.com\r\nFrom: a@example.com\r\n",
+    b"From: a@example.com\r\nFROM : b@example.net\r\n",
+    b"From: a@example.com, b@example.com\r\n",
+    b"From: a@example.com, b@example.com\r\nSender: a@example.com, b@example.com\r\n",
+    b"From: a@example.com, b@example.com\r\nSender: a@example.com\r\nSender: b@example.com\r\n",
+    b"From: undisclosed:;\r\n",
+    b"From:\r\n",
+    b"From: <a@example.com\r\n",
+    b"From: <b@example.net> a@example.com\r\n",
+    b"From: <b@example.net><a@example.com>\r\n",
+    b"From: <a@example.com> x <b@example.net>\r\n",
+    b"From: <a@example.com>(x)<b@example.net>\r\n",
+    *(b"From: a@example.com, <>\r\n", b"From: <>, a@example.com\r\n", b"From: x <>, a@example.com\r\n"),
+    *(b"From: <cron><a@example.com>\r\n", b"From: cron <> <a@example.com>\r\n", b"From: <><a@example.com>\r\n"),
+    *(b"From: <a@example.com><cron>\r\n", b"From: <a@example.com><>\r\n", b"From: <>\r\n"),
+    b"From: a@[192.0.2.1]\r\n",
+    b"From: cron\r\n",
+    b"From: a@ex\xffample.com\r\n",
+    b"From: a@example.com\r\nno field\r\n",
+    b"From: a@example.com\r\nX: " + b"x" * HEADER + b"\r\n",
+    b"",
+]
+
+
+def test_who_can_be_read_in_two_ways_signs_nothing():
     """No author, two authors, or a header in which readers find different ones: no signature, and that is odd."""
-    signer = policy(key(octets=ED)).begin(header + b"\r\nbody\r\n", NOW)
-    assert isinstance(signer, Unsigned)
-    assert signer.is_odd, signer.why
+    ways = [(head, policy(key(octets=ED)).begin(head + b"\r\nbody\r\n", NOW)) for head in TWO_WAYS]
+    assert [] == [(head, each) for head, each in ways if not (isinstance(each, Unsigned) and each.is_odd)]
 
 
 @pytest.mark.parametrize(

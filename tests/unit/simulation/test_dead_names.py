@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import product
 
-import pytest
 from tests.support.examples import some
 from tests.support.forecasts import snapshot
 
@@ -24,18 +23,18 @@ def beside(preferences):
     return replace(ONE, mx=Found((*records, *ONE.mx.records)), hosts={**hosts, **ONE.hosts})
 
 
-@pytest.mark.parametrize(("preferences", "name"), some(product(DEAD, SENDERS), 2))
-def test_dead_names_are_passed_over_whatever_their_number(preferences, name):
+def test_dead_names_are_passed_over_whatever_their_number():
     """By those who have no limit all mail is delivered behind them, in the forecast and in trials; nobody breaks.
 
     Each sender has one kind, the next sender the other; each has both in `make thorough`.
     """
-    facts, sender = beside(DEAD[preferences]), SENDERS[name]
-    told = forecast(Case(facts, name), sender)
-    tried = run(Trial(facts, sender, Workload(10)), 1)
-    assert (told.outcome == {}, told.unable) == (tried.outcome == {}, tried.unable)
-    if told.first:
-        assert {1} == set(told.first.values()) == {share.value for share in tried.first.values()}
+    for preferences, name in some(product(DEAD, SENDERS), 2):
+        facts, sender = beside(DEAD[preferences]), SENDERS[name]
+        told = forecast(Case(facts, name), sender)
+        tried = run(Trial(facts, sender, Workload(10)), 1)
+        assert (name, told.outcome == {}, told.unable) == (name, tried.outcome == {}, tried.unable)
+        if told.first:
+            assert {1} == set(told.first.values()) == {share.value for share in tried.first.values()}, name
 
 
 def test_equal_dead_names_are_one_kind():

@@ -16,7 +16,7 @@ from tests.support.postgres import Kept, database
 
 from postroad.spool import PIECE, SpoolError, Trouble, check_place
 from postroad.spool.health import HealthCode, TableHealth
-from postroad.spool.moving import MoveHeader, Way
+from postroad.spool.moving import MoveHeader, MoveRole
 from postroad.spool.postgres import health as of_database
 from postroad.spool.sqlite import SqliteMoveEnd, SqliteSpool
 from postroad.spool.sqlite import health as of_folder
@@ -125,10 +125,10 @@ def test_a_move_that_is_not_finished(folder, tmp_path):
     """Both spools say which command finishes it."""
 
     async def story():
-        out = await SqliteMoveEnd.open(folder, Way.OUT)
-        in_ = await SqliteMoveEnd.open(tmp_path / "to", Way.IN)
-        await out.begin(Way.OUT, MoveHeader("x", in_.where, "r"))
-        await in_.begin(Way.IN, MoveHeader("x", out.where, "r"))
+        out = await SqliteMoveEnd.open(folder, MoveRole.OUT)
+        in_ = await SqliteMoveEnd.open(tmp_path / "to", MoveRole.IN)
+        await out.begin(MoveRole.OUT, MoveHeader("x", in_.where, "r"))
+        await in_.begin(MoveRole.IN, MoveHeader("x", out.where, "r"))
         for end in (out, in_):
             await end.close()
         return [(await check_place(place, lambda: NOW)).findings for place in (folder, tmp_path / "to")]

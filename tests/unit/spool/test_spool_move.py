@@ -187,7 +187,7 @@ import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from postroad.spool import moving
-from postroad.spool.moving import Way, move_all
+from postroad.spool.moving import MoveRole, move_all
 from postroad.spool.postgres import AcceptedRisks, PostgresMoveEnd, is_url
 from postroad.spool.sqlite import SqliteMoveEnd
 
@@ -206,7 +206,7 @@ class Told:
         return getattr(self.end, name)
 
 async def main():
-    source, target = await open_(sys.argv[1], Way.OUT), await open_(sys.argv[2], Way.IN)
+    source, target = await open_(sys.argv[1], MoveRole.OUT), await open_(sys.argv[2], MoveRole.IN)
     await move_all(Told(source), Told(target))
 
 asyncio.run(main())

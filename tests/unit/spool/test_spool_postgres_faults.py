@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import asyncpg
 import pytest
+from tests.support import moves
 from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
@@ -235,3 +236,36 @@ def test_no_server_at_the_start():
         return await trouble_of(PostgresSpool.open("postgresql://127.0.0.1:1/mail", node="one"))
 
     assert Trouble.GONE == asyncio.run(story())
+
+
+MOVED = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finishes"), (1, 40, b"", "holds")]
+
+
+async def moved(source, target, fate, at):
+    """Move all, with the connection lost at that statement; what is at TO then, and how many statements there were."""
+    await moves.do(moves.EMPTY)
+    await moves.filled(source, MOVED)
+    expected = await moves.seen(source, without_nul=True)
+    with fate:
+        fate.at = at
+        done = await moves.move(source, target)
+        fate.at = 0
+    assert (expected, True) == (await moves.seen(target, without_nul=True), done.is_complete)
+    return fate.seen
+
+
+@pytest.mark.parametrize("to", ["database", "folder"])
+@pytest.mark.parametrize("commit", [False, True], ids=["answers", "commits"])
+def test_a_move_whose_connection_is_lost_at_any_statement(tmp_path, to, commit):
+    """It goes on by itself, even where nobody heard of a COMMIT: each of its transactions may be repeated."""
+
+    def story(at):
+        folder = tmp_path / str(at)
+        places = (folder, moves.DATABASE) if to == "database" else (moves.DATABASE, folder)
+        with patch.object(connections, "_PAUSES_S", (0.0,)), patch("postroad.spool.moving.AT_ONCE", 2):
+            return loop().run(moved(*places, Fate(only="COMMIT" if commit else ""), at))
+
+    statements = story(10**6)
+    assert statements > 10
+    for at in random.Random(statements).sample(range(1, statements + 1), min(examples(10), statements)):
+        assert at <= story(at)

@@ -59,39 +59,38 @@ def test_what_is_written_is_read():
 GOOD = json.loads(KEPT.text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "7",
-        "[" * 100_000,
-        *(json.dumps({key: value for key, value in GOOD.items() if key != left}) for left in GOOD),
-        *(
-            json.dumps(GOOD | wrong)
-            for wrong in (
-                {"id": 7},
-                {"mode": "maybe"},
-                {"mode": ["enforce"]},
-                {"mx": "mail.example.org"},
-                {"mx": [7]},
-                {"mx": None},
-                {"max_age": -1},
-                {"max_age": MAX_AGE_S + 1},
-                {"max_age": 1.5},
-                {"max_age": True},
-                {"max_age": "1"},
-                {"fetched_at": "yesterday"},
-                {"fetched_at": float("nan")},
-                {"used_at": float("inf")},
-            )
-        ),
-    ],
-)
-def test_what_nobody_wrote_is_no_policy(text):
+NO_POLICIES = [
+    "",
+    "{",
+    "[]",
+    "7",
+    "[" * 100_000,
+    *(json.dumps({key: value for key, value in GOOD.items() if key != left}) for left in GOOD),
+    *(
+        json.dumps(GOOD | wrong)
+        for wrong in (
+            {"id": 7},
+            {"mode": "maybe"},
+            {"mode": ["enforce"]},
+            {"mx": "mail.example.org"},
+            {"mx": [7]},
+            {"mx": None},
+            {"max_age": -1},
+            {"max_age": MAX_AGE_S + 1},
+            {"max_age": 1.5},
+            {"max_age": True},
+            {"max_age": "1"},
+            {"fetched_at": "yesterday"},
+            {"fetched_at": float("nan")},
+            {"used_at": float("inf")},
+        )
+    ),
+]
+
+
+def test_what_nobody_wrote_is_no_policy():
     """A row that something else has changed is left out, whatever it has."""
-    assert read_kept(text) is None
+    assert [] == [text for text in NO_POLICIES if read_kept(text) is not None]
 
 
 @settings(max_examples=examples(50))

@@ -39,12 +39,16 @@ PLAIN = {
     "an error": ["route", "--json"],
 }
 ELSEWHERE = {
+    "demo --cluster": "tests/unit/cli/test_cluster_demo.py looks at it",
     "demo": "takes long: mypy holds it to its type",
     "lab run": "the same",
     "lab up": "the same",
     "send": "tests/docs/test_docs.py looks at it",
     **dict.fromkeys(
         ("dkim check", "dkim new", "dkim record", "dkim rotate"), "tests/unit/cli/test_dkim_command.py looks at them"
+    ),
+    **dict.fromkeys(
+        ("spool check", "spool migrate", "spool move"), "tests/unit/cli/test_spool_command.py looks at them"
     ),
     "tls-report": "tests/unit/cli/test_tls_report_command.py looks at it",
 }

@@ -17,36 +17,35 @@ DEEP = 20_000
 ORIGIN = Origin("relay.example.net", "cron", 1000, "", "ID", 1_000_000_000.0)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a@example.org, b@example.org", ["a@example.org", "b@example.org"]),
-        ('"Doe, J." <j@example.org>', ["j@example.org"]),
-        ("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", ["pete@silly.test"]),
-        ("A Group(Some people):Chris <c@public.example>, joe@example.org;", ["c@public.example", "joe@example.org"]),
-        ("undisclosed-recipients:;", []),
-        ("mary @ example . net", ["mary@example.net"]),
-        ("<@relay.example,@other.example:user@example.org>", ["user@example.org"]),
-        ("user@[IPv6:2001:db8::1]", ["user@[IPv6:2001:db8::1]"]),
-        ('"a, b"@example.org', ['"a, b"@example.org']),
-        ('"a . b"@example.org', ['"a . b"@example.org']),
-        ("a@example.org;b@example.org", ["a@example.org", "b@example.org"]),
-        ("<>, ,", []),
-        ("root", ["root"]),
-        ("grüße <ü@bücher.example>", ["ü@bücher.example"]),
-        ("<a@example.org> b@example.org", ["a@example.org b@example.org"]),
-        ("a@x Bcc: c@y", ["a@x Bcc: c@y"]),
-        (f"{'(' * DEEP}{')' * DEEP} a@example.org", ["a@example.org"]),
-        (f"{'<' * DEEP}", Unreadable("<" + "<" * 40, "it is not closed")),
-        (f"{'(' * DEEP}a@example.org", Unreadable("(" * 40, "it is not closed")),
-        ('"Doe <j@example.org>', Unreadable('"Doe <j@example.org>', "it is not closed")),
-        ("<a@example.org", Unreadable("<a@example.org", "it is not closed")),
-        ("a@[192.0.2.1", Unreadable("[192.0.2.1", "it is not closed")),
-    ],
-)
-def test_addresses_are_those_that_are_meant(text, expected):
+MEANT = [
+    ("a@example.org, b@example.org", ["a@example.org", "b@example.org"]),
+    ('"Doe, J." <j@example.org>', ["j@example.org"]),
+    ("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", ["pete@silly.test"]),
+    ("A Group(Some people):Chris <c@public.example>, joe@example.org;", ["c@public.example", "joe@example.org"]),
+    ("undisclosed-recipients:;", []),
+    ("mary @ example . net", ["mary@example.net"]),
+    ("<@relay.example,@other.example:user@example.org>", ["user@example.org"]),
+    ("user@[IPv6:2001:db8::1]", ["user@[IPv6:2001:db8::1]"]),
+    ('"a, b"@example.org', ['"a, b"@example.org']),
+    ('"a . b"@example.org', ['"a . b"@example.org']),
+    ("a@example.org;b@example.org", ["a@example.org", "b@example.org"]),
+    ("<>, ,", []),
+    ("root", ["root"]),
+    ("grüße <ü@bücher.example>", ["ü@bücher.example"]),
+    ("<a@example.org> b@example.org", ["a@example.org b@example.org"]),
+    ("a@x Bcc: c@y", ["a@x Bcc: c@y"]),
+    (f"{'(' * DEEP}{')' * DEEP} a@example.org", ["a@example.org"]),
+    (f"{'<' * DEEP}", Unreadable("<" + "<" * 40, "it is not closed")),
+    (f"{'(' * DEEP}a@example.org", Unreadable("(" * 40, "it is not closed")),
+    ('"Doe <j@example.org>', Unreadable('"Doe <j@example.org>', "it is not closed")),
+    ("<a@example.org", Unreadable("<a@example.org", "it is not closed")),
+    ("a@[192.0.2.1", Unreadable("[192.0.2.1", "it is not closed")),
+]
+
+
+def test_addresses_are_those_that_are_meant():
     """Names, comments as deep as they are, groups, routes, literals; what is no address is left for its reader."""
-    assert expected == addresses_in(text)
+    assert dict(MEANT) == {text: addresses_in(text) for text, _ in MEANT}
 
 
 @given(st.text("a@. <>\t\r\n\x1c\u2003é'=", max_size=12))

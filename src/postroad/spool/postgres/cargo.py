@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from postroad.spool.base import SpoolError, Trouble
-from postroad.spool.cargo import Item, ItemKind, Slice, lesson_item, message_item, read_cursor, write_cursor
-from postroad.spool.moving import Contents, MoveHeader, Way
+from postroad.spool.cargo import ItemKind, MovedItem, Slice, lesson_item, message_item, read_cursor, write_cursor
+from postroad.spool.moving import Contents, MoveHeader, MoveRole
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.settling import read_records
 from postroad.spool.postgres.versions import has_table
@@ -51,13 +51,13 @@ SELECT (SELECT count(*) FROM postroad.message), (SELECT coalesce(sum(size), 0)::
 """
 
 
-async def header(db: Db, way: Way) -> MoveHeader | None:
+async def header(db: Db, way: MoveRole) -> MoveHeader | None:
     """What it knows of an unfinished move."""
     text = await db.fetchval(_TEXT, way.value) if await has_table(db, "moving") else None
     return MoveHeader.read(text) if text else None
 
 
-async def ids(db: Db, way: Way) -> tuple[str, ...]:
+async def ids(db: Db, way: MoveRole) -> tuple[str, ...]:
     """What is staged, or noted."""
     rows = await db.fetch(_IDS, way.value) if await has_table(db, "moving") else ()
     return tuple(row[0] for row in rows)
@@ -98,25 +98,25 @@ async def next_slice(db: Db, kind: ItemKind, after: str, most: int) -> Slice:
     return Slice(tuple(items), write_cursor(*end) if len(rows) == most else "", len(rows) - len(items))
 
 
-async def same_mail(db: Db, items: Sequence[Item]) -> list[int]:
+async def same_mail(db: Db, items: Sequence[MovedItem]) -> list[int]:
     """The numbers of messages that are exactly so, and not claimed; nobody claims or changes them until COMMIT."""
     rows = await db.fetch(f"{_THIS_MAIL} FOR UPDATE", [item.id for item in items])
     return [number for number, now in await _mail(db, rows, lock="FOR UPDATE") if now in set(items)]
 
 
-async def same_past(db: Db, items: Sequence[Item]) -> list[int]:
+async def same_past(db: Db, items: Sequence[MovedItem]) -> list[int]:
     """The same for finished messages, which nobody changes."""
     rows = await db.fetch(_THIS_PAST, [item.id for item in items])
     return [row["number"] for row in rows if _past(row) in set(items)]
 
 
-async def same_lesson(db: Db, item: Item, kind: str, key: str) -> bool:
+async def same_lesson(db: Db, item: MovedItem, kind: str, key: str) -> bool:
     """The same for a lesson."""
     row = await db.fetchrow(_THIS_LESSON, kind, key.encode())
     return row is not None and _lesson(row) == item
 
 
-async def _mail(db: Db, rows: Sequence[Any], lock: str = "") -> list[tuple[int, Item]]:
+async def _mail(db: Db, rows: Sequence[Any], lock: str = "") -> list[tuple[int, MovedItem]]:
     """Messages by number, without those that are claimed."""
     if not rows:
         return []
@@ -137,11 +137,11 @@ async def _mail(db: Db, rows: Sequence[Any], lock: str = "") -> list[tuple[int, 
     ]
 
 
-def _past(row: Any) -> Item:  # noqa: ANN401  # a row
+def _past(row: Any) -> MovedItem:  # noqa: ANN401  # a row
     return message_item(tuple(row)[1:6], (), read_records(row["records"]), ())
 
 
-def _lesson(row: Any) -> Item:  # noqa: ANN401  # a row
+def _lesson(row: Any) -> MovedItem:  # noqa: ANN401  # a row
     key, text = (row[name].decode("utf-8", "replace") for name in ("key", "text"))
     return lesson_item(row["kind"], key, text, row["count"], row["at"])
 

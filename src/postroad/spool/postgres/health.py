@@ -23,13 +23,14 @@ from postroad.spool.health import (
     old_schema,
     unfinished_move,
 )
-from postroad.spool.moving import Way
+from postroad.spool.moving import MoveRole
 from postroad.spool.postgres import cargo
 from postroad.spool.postgres.connections import DatabaseConnections, Db
 from postroad.spool.postgres.promise import CLOCK_S, AcceptedRisks, broken_promises
 from postroad.spool.postgres.settling import DAY_S
 from postroad.spool.postgres.trouble import troubles
 from postroad.spool.postgres.versions import SCHEMA, check_serves, version_of
+from postroad.words.phrasebook import seconds
 from postroad.words.visible import defused
 
 HELD_S = 60.0
@@ -147,7 +148,7 @@ async def _check(
         days=tuple(row[0].rpartition(".")[2] for row in await db.fetch(_DAYS)),
     )
     where = connections.where
-    headers = [(way, await cargo.header(db, way)) for way in Way]
+    headers = [(way, await cargo.header(db, way)) for way in MoveRole]
     findings = (
         *([old_schema(where, version, SCHEMA)] if version < SCHEMA else []),
         *[_of_promise(fault, where) for fault in await broken_promises(db, accepted)],
@@ -156,7 +157,7 @@ async def _check(
         *_of_tables(database.tables, where),
         *_of_nodes(nodes, await db.fetchval(_OWNERLESS), where),
         *_of_days(database.days, server["clock"], where, is_used=any(node.alive for node in nodes)),
-        *[unfinished_move(where, header.other, enters=way is Way.IN) for way, header in headers if header],
+        *[unfinished_move(where, header.other, enters=way is MoveRole.IN) for way, header in headers if header],
     )
     return SpoolHealth(where, version, SCHEMA, nodes, findings, database=database)
 
@@ -210,7 +211,9 @@ def _of_promise(fault: str, where: str) -> HealthFinding:
 def _of_server(server: Any, found: DatabaseHealth, where: str) -> Iterator[HealthFinding]:  # noqa: ANN401  # a row
     if abs(found.clock_s) > CLOCK_S:
         side = "ahead of" if found.clock_s > 0 else "behind"
-        what = f"the clock of this machine is {abs(found.clock_s):.1f} s {side} the database's; relays refuse to start"
+        what = (
+            f"the clock of this machine is {seconds(abs(found.clock_s))} {side} the database's; relays refuse to start"
+        )
         yield HealthFinding(HealthCode.CLOCK, what, where, "set both by NTP")
     if not server["has_autovacuum"]:
         what = "autovacuum or track_counts is off: dead rows are never removed"
@@ -230,7 +233,7 @@ def _of_xmin(xmin: XminHealth | None, where: str) -> Iterator[HealthFinding]:
         return
     names = [f"process {xmin.pid}" if xmin.pid else "", xmin.application, f"user {xmin.user}" if xmin.user else ""]
     who = ", ".join(name for name in names if name)
-    since = f" for {xmin.held_s:.0f} s" if xmin.held_s is not None else ""
+    since = f" for {seconds(xmin.held_s)}" if xmin.held_s is not None else ""
     said = f": {xmin.query}" if xmin.query else ""
     what = f"{xmin.holder}{f' ({who})' if who else ''} has kept all dead rows{since}{said}"
     fix = "end it, and set idle_in_transaction_session_timeout; dump and analyse another copy"
@@ -258,7 +261,7 @@ def _of_nodes(nodes: Sequence[NodeHealth], ownerless: int, where: str) -> Iterat
     fix = "start a relay: it takes back what is claimed"
     for node in nodes:
         if not node.alive:
-            what = f"node {node.name} has not renewed its lease for {node.renewed_s:.0f} s; {node.claimed} parcels"
+            what = f"node {node.name} has not renewed its lease for {seconds(node.renewed_s or 0)}"
             yield HealthFinding(HealthCode.DEAD_NODE, what, where, fix)
     if ownerless and not any(node.alive for node in nodes):
         what = f"{ownerless} parcels are claimed by nodes that are gone"

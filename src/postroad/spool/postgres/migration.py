@@ -7,6 +7,7 @@ from postroad.spool.postgres import leases
 from postroad.spool.postgres.commits import GroupCommits
 from postroad.spool.postgres.connections import DatabaseConnections, Db
 from postroad.spool.postgres.transaction import Life
+from postroad.spool.postgres.trouble import troubles
 from postroad.spool.postgres.versions import SCHEMA, check_serves, migrate, scripts, version_of
 from postroad.spool.schema import PendingMigration, steps_of
 
@@ -20,7 +21,9 @@ async def pending_database(url: str) -> PendingMigration:
     """
     connections = DatabaseConnections(url, "migrate")
     try:
-        return await connections.ask(_pending)
+        with troubles(connections.where):
+            async with connections.lent() as db:  # who asks for this does not wait until there is a server
+                return await _pending(db)
     finally:
         await connections.close()
 

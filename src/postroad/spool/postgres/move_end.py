@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from postroad.spool.base import PARCELS, SpoolError, Trouble
-from postroad.spool.cargo import Item, ItemKind, MovedMessage, Slice, is_lesson, read_lesson, read_message
-from postroad.spool.moving import Contents, MoveHeader, Staged, Way
+from postroad.spool.cargo import ItemKind, MovedItem, MovedMessage, Slice, is_lesson, read_lesson, read_message
+from postroad.spool.moving import Contents, MoveHeader, MoveRole, Staged
 from postroad.spool.postgres import cargo, lanes, leases
 from postroad.spool.postgres.beginning import Beginning
 from postroad.spool.postgres.commits import TRIES, GroupCommits
@@ -88,7 +88,7 @@ ON CONFLICT (kind, key) DO UPDATE SET count = lesson.count + excluded.count, at 
 class PostgresMoveEnd:
     """A spool in a database, as FROM or TO."""
 
-    def __init__(self, connections: DatabaseConnections, way: Way) -> None:
+    def __init__(self, connections: DatabaseConnections, way: MoveRole) -> None:
         self.where = connections.where
         self._connections = connections
         self._life = Life("")
@@ -100,7 +100,7 @@ class PostgresMoveEnd:
     async def open(
         cls,
         url: str,
-        way: Way,
+        way: MoveRole,
         *,
         accepted: AcceptedRisks = AcceptedRisks(),  # noqa: B008  # frozen
         clock: Callable[[], float] | None = None,
@@ -114,17 +114,17 @@ class PostgresMoveEnd:
         connections = DatabaseConnections(url, "move")
         end = cls(connections, way)
         try:
-            await end._house(Beginning(end._life, accepted, clock, makes=way is Way.IN))  # its own
+            await end._house(Beginning(end._life, accepted, clock, makes=way is MoveRole.IN))  # its own
         except BaseException:
             await connections.close()
             raise
         return end
 
-    async def header(self, way: Way) -> MoveHeader | None:
+    async def header(self, way: MoveRole) -> MoveHeader | None:
         """See MoveEnd."""
         return await self._connections.ask(cargo.header, way)
 
-    async def begin(self, way: Way, header: MoveHeader) -> None:
+    async def begin(self, way: MoveRole, header: MoveHeader) -> None:
         """See MoveEnd."""
 
         async def begin(db: Db) -> None:
@@ -161,11 +161,11 @@ class PostgresMoveEnd:
 
     async def staged(self) -> tuple[str, ...]:
         """See MoveEnd."""
-        return await self._connections.ask(cargo.ids, Way.IN)
+        return await self._connections.ask(cargo.ids, MoveRole.IN)
 
     async def unstage(self, ids: Collection[str]) -> None:
         """See MoveEnd."""
-        await self._do(lambda tx: tx.db.execute(_UNSTAGE, Way.IN.value, list(ids)))
+        await self._do(lambda tx: tx.db.execute(_UNSTAGE, MoveRole.IN.value, list(ids)))
 
     async def adopt(self, ids: Collection[str]) -> None:
         """See MoveEnd: with partitions for the days of what is finished."""
@@ -182,20 +182,20 @@ class PostgresMoveEnd:
             else:
                 return
 
-    async def remove(self, items: Sequence[Item]) -> frozenset[str]:
+    async def remove(self, items: Sequence[MovedItem]) -> frozenset[str]:
         """See MoveEnd."""
         await self._do(partial(_remove, items=items))
         return await self.notes()
 
     async def notes(self) -> frozenset[str]:
         """See MoveEnd."""
-        return frozenset(await self._connections.ask(cargo.ids, Way.OUT))
+        return frozenset(await self._connections.ask(cargo.ids, MoveRole.OUT))
 
     async def forget_notes(self) -> None:
         """See MoveEnd."""
-        await self._do(lambda tx: tx.db.execute(_NO_NOTES, Way.OUT.value))
+        await self._do(lambda tx: tx.db.execute(_NO_NOTES, MoveRole.OUT.value))
 
-    async def end(self, way: Way) -> None:
+    async def end(self, way: MoveRole) -> None:
         """See MoveEnd."""
 
         async def end(db: Db) -> None:
@@ -228,13 +228,13 @@ class PostgresMoveEnd:
 
 
 async def _stage(tx: SpoolTransaction, staged: Sequence[Staged]) -> None:
-    await tx.db.execute(_WRITE, Way.IN.value, [one[0] for one in staged], [one[1] for one in staged])
+    await tx.db.execute(_WRITE, MoveRole.IN.value, [one[0] for one in staged], [one[1] for one in staged])
     pieces = [(id_, ordinal, octets) for id_, _, some in staged for ordinal, octets in some]
     await tx.db.execute(_PIECES, *([piece[column] for piece in pieces] for column in range(3)))
 
 
-async def _remove(tx: SpoolTransaction, items: Sequence[Item]) -> None:
-    noted = set(await cargo.ids(tx.db, Way.OUT))
+async def _remove(tx: SpoolTransaction, items: Sequence[MovedItem]) -> None:
+    noted = set(await cargo.ids(tx.db, MoveRole.OUT))
     gone: list[str] = []
     some = {kind: [item for item in items if item.kind is kind and item.id not in noted] for kind in ItemKind}
     if numbers := await cargo.same_mail(tx.db, some[ItemKind.MAIL]):
@@ -248,7 +248,7 @@ async def _remove(tx: SpoolTransaction, items: Sequence[Item]) -> None:
         if await cargo.same_lesson(tx.db, item, kind, key):
             await tx.db.execute("DELETE FROM postroad.lesson WHERE kind = $1 AND key = $2", kind, key.encode())
             gone.append(item.id)
-    await tx.db.execute(_WRITE, Way.OUT.value, gone, [""] * len(gone))
+    await tx.db.execute(_WRITE, MoveRole.OUT.value, gone, [""] * len(gone))
 
 
 async def _remove_mail(tx: SpoolTransaction, numbers: Sequence[int], parcels: tuple[int, int]) -> list[str]:
@@ -262,7 +262,7 @@ _IDS_OF = "SELECT id FROM postroad.message WHERE number = ANY($1::bigint[])"
 
 
 async def _adopt(tx: SpoolTransaction, ids: Sequence[str], days: set[int]) -> None:
-    rows = await tx.db.fetch(_STAGED, Way.IN.value, ids)
+    rows = await tx.db.fetch(_STAGED, MoveRole.IN.value, ids)
     messages = [read_message(row["text"]) for row in rows if not is_lesson(row["id"])]
     days.update(int(one.finished_at // DAY_S) for one in messages if one.finished_at is not None)
     numbers = await tx.db.fetch(_NUMBERS, len(messages))
@@ -272,7 +272,7 @@ async def _adopt(tx: SpoolTransaction, ids: Sequence[str], days: set[int]) -> No
         if is_lesson(row["id"]):
             kind, key, text, count, at = read_lesson(row["text"])
             await tx.db.execute(_LESSON, plain(kind), _octets(key), _octets(text), count, at)
-    await tx.db.execute(_FORGET, Way.IN.value, ids)
+    await tx.db.execute(_FORGET, MoveRole.IN.value, ids)
 
 
 async def _adopt_open(tx: SpoolTransaction, number: int, one: MovedMessage) -> None:

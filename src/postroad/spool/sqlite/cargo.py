@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from postroad.spool.base import PARCELS, SpoolError, Trouble
 from postroad.spool.cargo import (
-    Item,
     ItemKind,
+    MovedItem,
     MovedMessage,
     Slice,
     is_lesson,
@@ -21,7 +21,7 @@ from postroad.spool.cargo import (
     read_message,
     write_cursor,
 )
-from postroad.spool.moving import Contents, MoveHeader, Staged, Way
+from postroad.spool.moving import Contents, MoveHeader, MoveRole, Staged
 from postroad.spool.sqlite.lanes import refresh, release_all
 
 _TABLE = """
@@ -70,19 +70,19 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count, at = max(at, excluded.
 _CONTENTS = "SELECT messages, octets, finished, (SELECT count(*) FROM lesson) FROM tally"
 
 
-def header(db: sqlite3.Connection, way: Way) -> MoveHeader | None:
+def header(db: sqlite3.Connection, way: MoveRole) -> MoveHeader | None:
     """What it knows of an unfinished move."""
     row = db.execute(_TEXT, (way, "")).fetchone() if db.execute(_IS_THERE).fetchone() else None
     return MoveHeader.read(row[0]) if row else None
 
 
-def begin(db: sqlite3.Connection, way: Way, ours: MoveHeader) -> None:
+def begin(db: sqlite3.Connection, way: MoveRole, ours: MoveHeader) -> None:
     """From here on, this run is at it."""
     db.execute(_TABLE)
     db.execute(_WRITE, (way, "", ours.text()))
 
 
-def check(db: sqlite3.Connection, way: Way, ours: MoveHeader) -> None:
+def check(db: sqlite3.Connection, way: MoveRole, ours: MoveHeader) -> None:
     """See that no other run has taken over.
 
     Raises:
@@ -136,11 +136,11 @@ def known(db: sqlite3.Connection, ids: Sequence[str]) -> frozenset[str]:
 
 def stage(db: sqlite3.Connection, staged: Sequence[Staged]) -> None:
     """Keep these where nobody sees them."""
-    db.executemany(_WRITE, [(Way.IN, id_, text) for id_, text, _ in staged])
+    db.executemany(_WRITE, [(MoveRole.IN, id_, text) for id_, text, _ in staged])
     db.executemany(_PIECE, [(id_, ordinal, piece) for id_, _, pieces in staged for ordinal, piece in pieces])
 
 
-def ids(db: sqlite3.Connection, way: Way) -> tuple[str, ...]:
+def ids(db: sqlite3.Connection, way: MoveRole) -> tuple[str, ...]:
     """What is staged, or noted."""
     return tuple(id_ for (id_,) in db.execute(_IDS, (way,))) if db.execute(_IS_THERE).fetchone() else ()
 
@@ -148,7 +148,7 @@ def ids(db: sqlite3.Connection, way: Way) -> tuple[str, ...]:
 def unstage(db: sqlite3.Connection, which: Sequence[str]) -> None:
     """Forget what is staged."""
     for id_ in which:
-        if db.execute("DELETE FROM moving WHERE way = ? AND id = ?", (Way.IN, id_)).rowcount:
+        if db.execute("DELETE FROM moving WHERE way = ? AND id = ?", (MoveRole.IN, id_)).rowcount:
             db.execute("DELETE FROM piece WHERE id = ?", (id_,))
 
 
@@ -156,33 +156,33 @@ def adopt(db: sqlite3.Connection, which: Sequence[str]) -> None:
     """Make messages and lessons of what is staged."""
     changed: set[str] = set()
     for id_ in which:
-        row = db.execute(_TEXT, (Way.IN, id_)).fetchone()
+        row = db.execute(_TEXT, (MoveRole.IN, id_)).fetchone()
         if row is None:
             continue
         if is_lesson(id_):
             db.execute(_ADD_LESSON, read_lesson(row[0]))
         else:
             changed.update(_adopt(db, read_message(row[0])))
-        db.execute("DELETE FROM moving WHERE way = ? AND id = ?", (Way.IN, id_))
+        db.execute("DELETE FROM moving WHERE way = ? AND id = ?", (MoveRole.IN, id_))
     refresh(db, changed)
 
 
-def remove(db: sqlite3.Connection, items: Sequence[Item]) -> frozenset[str]:
+def remove(db: sqlite3.Connection, items: Sequence[MovedItem]) -> frozenset[str]:
     """Delete what is exactly so and not claimed, and note its id."""
-    noted, changed = set(ids(db, Way.OUT)), set[str]()
+    noted, changed = set(ids(db, MoveRole.OUT)), set[str]()
     for item in items:
         if item.id not in noted and (item.kind is ItemKind.LESSON or list(_same(db, item))):
             changed.update(_remove(db, item))
     refresh(db, changed)
-    return frozenset(ids(db, Way.OUT))
+    return frozenset(ids(db, MoveRole.OUT))
 
 
 def forget_notes(db: sqlite3.Connection) -> None:
     """All that is noted has been adopted."""
-    db.execute("DELETE FROM moving WHERE way = ? AND id <> ''", (Way.OUT,))
+    db.execute("DELETE FROM moving WHERE way = ? AND id <> ''", (MoveRole.OUT,))
 
 
-def _item(db: sqlite3.Connection, row: Sequence[object]) -> Iterator[Item]:
+def _item(db: sqlite3.Connection, row: Sequence[object]) -> Iterator[MovedItem]:
     """The item of a row of _MESSAGES; none if it is claimed."""
     number, pieces, *message = row
     if db.execute(_IS_CLAIMED, (number,)).fetchone():
@@ -195,12 +195,12 @@ def _item(db: sqlite3.Connection, row: Sequence[object]) -> Iterator[Item]:
     yield message_item(tuple(message), db.execute(_PARCELS, (number,)), db.execute(_RECORDS, (number,)), ordinals)
 
 
-def _same(db: sqlite3.Connection, item: Item) -> Iterator[Item]:
+def _same(db: sqlite3.Connection, item: MovedItem) -> Iterator[MovedItem]:
     rows = db.execute(_ONE, (item.id,)).fetchall()
     return (now for row in rows for now in _item(db, row) if now == item)
 
 
-def _remove(db: sqlite3.Connection, item: Item) -> list[str]:
+def _remove(db: sqlite3.Connection, item: MovedItem) -> list[str]:
     """Delete it and note it: the destinations whose parcels are gone."""
     gone: list[str] = []
     if item.kind is ItemKind.LESSON:
@@ -217,7 +217,7 @@ def _remove(db: sqlite3.Connection, item: Item) -> list[str]:
             db.execute(_COUNT, (-1, -size, 1))  # the trigger takes it for a finished one
         db.execute("DELETE FROM message WHERE number = ?", (number,))
         db.execute("DELETE FROM piece WHERE id = ?", (item.id,))
-    db.execute(_WRITE, (Way.OUT, item.id, ""))
+    db.execute(_WRITE, (MoveRole.OUT, item.id, ""))
     return gone
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.sqlite.folder import open_private
-from postroad.spool.sqlite.trouble import trouble_with_file, troubles
+from postroad.spool.sqlite.trouble import no_place, troubles
 
 MARK = 0x506F7374
 """`PRAGMA application_id` of a spool: no other database is taken for one."""
@@ -35,35 +36,34 @@ def prepare(where: Path, *, make: bool) -> None:
     """See that there is a file to open, or make it, empty.
 
     Raises:
-        SpoolError: missing, read-only, full.
+        SpoolError: missing, or of no use.
+        OSError: it cannot be seen, or made.
 
     """
-    if not make and not _is_there(where):
+    found = _found(where)
+    if not make and not (found and found.st_size):
         raise SpoolError(Trouble.MISSING, f"there is no spool at {where}: give its folder, or start the relay once")
-    try:
-        if make and not where.exists():
-            os.close(open_private(where))  # its log and the log's index take its mode and its owner
-    except OSError as problem:
-        raise trouble_with_file(where, problem) from problem
+    if found is None:
+        os.close(open_private(where))  # its log and the log's index take its mode and its owner
 
 
 def open_database(where: Path) -> sqlite3.Connection:
     """Open the database to write, its schema made or brought up to date if need be.
 
     Raises:
-        SpoolError: newer, corrupt, locked, read-only, full.
+        SpoolError: newer, corrupt.
+        sqlite3.Error: as it says.
 
     """
-    with troubles(where):
-        db = connect(where)
-        try:
-            _check(db, where)
-            _turn_to_log(db, where)
-            _migrate(db)
-            _probe(db)
-        except BaseException:
-            db.close()
-            raise
+    db = connect(where)
+    try:
+        _check(db, where)
+        _turn_to_log(db, where)
+        _migrate(db)
+        _probe(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -74,10 +74,10 @@ def open_to_read(where: Path) -> sqlite3.Connection:
         SpoolError: missing, newer, corrupt, locked, not ours to read.
 
     """
-    prepare(where, make=False)
-    # Without a log nobody has it open, and SQLite would make one that it may not take away
-    how = "mode=ro" if where.with_name(f"{where.name}-wal").exists() else "immutable=1"
-    with troubles(where):
+    with troubles(where, is_ours=False):
+        prepare(where, make=False)
+        # Without a log nobody has it open, and SQLite would make one that it may not take away
+        how = "mode=ro" if where.with_name(f"{where.name}-wal").exists() else "immutable=1"
         db = sqlite3.connect(f"{where.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_S, isolation_level=None)
         try:
             db.text_factory = _text
@@ -129,14 +129,14 @@ def put_log_back(where: Path) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _is_there(where: Path) -> bool:
+def _found(where: Path) -> os.stat_result | None:
     try:
-        return where.stat().st_size > 0
+        found = where.stat()
     except FileNotFoundError:
-        return False
-    except PermissionError as problem:
-        why = f"the spool {where} cannot be opened by this user: run this as the user of the relay, or as root"
-        raise SpoolError(Trouble.READ_ONLY, why) from problem
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise no_place(where, "it is not a file")
+    return found
 
 
 def _text(octets: bytes) -> str:

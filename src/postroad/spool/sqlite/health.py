@@ -20,7 +20,7 @@ from postroad.spool.health import (
     old_schema,
     unfinished_move,
 )
-from postroad.spool.moving import Way
+from postroad.spool.moving import MoveRole
 from postroad.spool.sqlite import cargo, file
 from postroad.spool.sqlite.folder import FILE, LOG, RESERVE, running_in
 from postroad.spool.sqlite.trouble import troubles
@@ -86,9 +86,9 @@ def _disk(db: sqlite3.Connection, folder: Path) -> FolderHealth:
 def _of_schema(db: sqlite3.Connection, where: str, version: int) -> Iterator[HealthFinding]:
     if version < file.SCHEMA:
         yield old_schema(where, version, file.SCHEMA)
-    for way in Way:
+    for way in MoveRole:
         if header := cargo.header(db, way):
-            yield unfinished_move(where, header.other, enters=way is Way.IN)
+            yield unfinished_move(where, header.other, enters=way is MoveRole.IN)
 
 
 def _of_damage(db: sqlite3.Connection, where: str) -> Iterator[HealthFinding]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 from postroad.spool.base import NODE, SpoolError
-from postroad.spool.cargo import Item, ItemKind, Slice
+from postroad.spool.cargo import ItemKind, MovedItem, Slice
 from postroad.spool.group import CallKind, CommitGroup
-from postroad.spool.moving import Contents, MoveHeader, Staged, Way
+from postroad.spool.moving import Contents, MoveHeader, MoveRole, Staged
 from postroad.spool.sqlite import cargo, file
 from postroad.spool.sqlite.folder import FILE, make_folder, names_in, take_names
 from postroad.spool.sqlite.opening import Opened, open_folder
@@ -23,7 +23,7 @@ R = TypeVar("R")
 class SqliteMoveEnd:
     """A spool in a folder, as FROM or TO."""
 
-    def __init__(self, opened: Opened, way: Way, locks: Collection[IO[str]]) -> None:
+    def __init__(self, opened: Opened, way: MoveRole, locks: Collection[IO[str]]) -> None:
         self.where = str(opened.where.parent)
         self._opened = opened
         self._way = way
@@ -31,7 +31,7 @@ class SqliteMoveEnd:
         self._header: MoveHeader | None = None
 
     @classmethod
-    async def open(cls, folder: Path, way: Way, *, reserve: int = 0) -> Self:
+    async def open(cls, folder: Path, way: MoveRole, *, reserve: int = 0) -> Self:
         """Open the spool in a folder: of FROM with the locks of all its nodes, of TO made if there is none.
 
         Raises:
@@ -41,10 +41,10 @@ class SqliteMoveEnd:
         return await asyncio.to_thread(cls._open, folder, way, reserve)
 
     @classmethod
-    def _open(cls, folder: Path, way: Way, reserve: int) -> Self:
+    def _open(cls, folder: Path, way: MoveRole, reserve: int) -> Self:
         locks: list[IO[str]] = []
         try:
-            if way is Way.IN:
+            if way is MoveRole.IN:
                 make_folder(folder)
                 file.prepare(folder / FILE, make=True)
                 file.open_database(folder / FILE).close()
@@ -59,11 +59,11 @@ class SqliteMoveEnd:
                 lock.close()
             raise
 
-    async def header(self, way: Way) -> MoveHeader | None:
+    async def header(self, way: MoveRole) -> MoveHeader | None:
         """See MoveEnd."""
         return await self._ask(cargo.header, way)
 
-    async def begin(self, way: Way, header: MoveHeader) -> None:
+    async def begin(self, way: MoveRole, header: MoveHeader) -> None:
         """See MoveEnd."""
         await self._commit(lambda db: cargo.begin(db, way, header))
         self._header = header
@@ -95,7 +95,7 @@ class SqliteMoveEnd:
 
     async def staged(self) -> tuple[str, ...]:
         """See MoveEnd."""
-        return await self._ask(cargo.ids, Way.IN)
+        return await self._ask(cargo.ids, MoveRole.IN)
 
     async def unstage(self, ids: Collection[str]) -> None:
         """See MoveEnd."""
@@ -105,19 +105,19 @@ class SqliteMoveEnd:
         """See MoveEnd."""
         await self._do(cargo.adopt, list(ids))
 
-    async def remove(self, items: Sequence[Item]) -> frozenset[str]:
+    async def remove(self, items: Sequence[MovedItem]) -> frozenset[str]:
         """See MoveEnd."""
         return await self._do(cargo.remove, items)
 
     async def notes(self) -> frozenset[str]:
         """See MoveEnd."""
-        return frozenset(await self._ask(cargo.ids, Way.OUT))
+        return frozenset(await self._ask(cargo.ids, MoveRole.OUT))
 
     async def forget_notes(self) -> None:
         """See MoveEnd."""
         await self._do(cargo.forget_notes)
 
-    async def end(self, way: Way) -> None:  # noqa: ARG002  # a spool has one part in a move
+    async def end(self, way: MoveRole) -> None:  # noqa: ARG002  # a spool has one part in a move
         """See MoveEnd."""
         await self._do(cargo.end)
 

@@ -37,7 +37,7 @@ def open_folder(folder: Path, name: str, reserve: int, readers: int) -> Opened:
 
     """
     where, room = folder / FILE, Room(folder, reserve)
-    with contextlib.ExitStack() as undo:
+    with troubles(where, is_ours=bool(name)), contextlib.ExitStack() as undo:
         hold = take_folder(folder, name) if name else None
         if hold:
             undo.callback(hold.lock.close)
@@ -57,18 +57,17 @@ def open_folder(folder: Path, name: str, reserve: int, readers: int) -> Opened:
 def _open_database(
     where: Path, name: str, room: Room, readers: int, freed: int = 0
 ) -> tuple[Commits, Disk, list[sqlite3.Connection]]:
-    file.prepare(where, make=bool(name))
-    place = SpoolFile(where)
-    with contextlib.ExitStack() as undo:
+    with troubles(where, is_ours=bool(name)), contextlib.ExitStack() as undo:
+        file.prepare(where, make=bool(name))
+        place = SpoolFile(where)
         db = file.open_database(where)
         undo.callback(db.close)
-        with troubles(where):
-            if name:
-                lanes.take_back(db, name)
-                room.make_reserve()
-            if freed:
-                take(db, where.with_name(LOG), freed)
-            connections = [undo.enter_context(contextlib.closing(file.connect_reader(where))) for _ in range(readers)]
+        if name:
+            lanes.take_back(db, name)
+            room.make_reserve()
+        if freed:
+            take(db, where.with_name(LOG), freed)
+        connections = [undo.enter_context(contextlib.closing(file.connect_reader(where))) for _ in range(readers)]
         place.check()
         place.watch_log()
         disk = Disk(place, room)

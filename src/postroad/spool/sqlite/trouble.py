@@ -62,8 +62,18 @@ def trouble_with_file(where: Path, problem: OSError) -> SpoolError:
     """The same for a file that the system does not let us have."""
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return SpoolError(Trouble.FULL, _SENTENCES[Trouble.FULL].format(where=where))
+    if problem.errno in _NO_PLACE:
+        return no_place(where, str(problem.strerror))
     why = f"the spool {where} cannot be created or written: {problem.strerror}; make the user of postroad its owner"
     return SpoolError(Trouble.READ_ONLY, why)
+
+
+def no_place(where: Path, why: str) -> SpoolError:
+    """Who owns it is not the point: there can be no spool at this path."""
+    return SpoolError(Trouble.READ_ONLY, f"{where} cannot be a spool: {why}; set spool.path or --spool to a folder")
+
+
+_NO_PLACE = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
 
 
 _CONTRADICTION = (
@@ -76,15 +86,27 @@ _SAID = (sqlite3.DatabaseError, Damaged, UnicodeDecodeError)
 
 
 @contextlib.contextmanager
-def troubles(where: Path) -> Iterator[None]:
-    """What SQLite complains of inside becomes a SpoolError, and so does what it gives that we never wrote."""
+def troubles(where: Path, *, is_ours: bool = True) -> Iterator[None]:
+    """What the system or SQLite complains of inside becomes a SpoolError, and so does what we never wrote.
+
+    A tool may look at the spool of another user, whom it stays with: then it is not `is_ours`.
+    """
     try:
         yield
     except Exception as problem:
-        trouble = trouble_with(where, problem)
+        trouble = trouble_with_file(where, problem) if isinstance(problem, OSError) else trouble_with(where, problem)
+        if trouble and trouble is not problem and trouble.kind is Trouble.READ_ONLY and not is_ours:
+            trouble = _not_for_us(where, problem)
         if trouble is None or trouble is problem:
             raise
         raise trouble from problem
+
+
+def _not_for_us(where: Path, problem: Exception) -> SpoolError:
+    if isinstance(problem, OSError) and problem.errno in _NO_PLACE:
+        return trouble_with_file(where, problem)
+    why = f"the spool {where} cannot be opened by this user: run this as the user of the relay, or as root"
+    return SpoolError(Trouble.READ_ONLY, why)
 
 
 def closed(where: Path) -> SpoolError:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from postroad.lab import Lab, authority_file
-from postroad.scenarios import DemoRun, ScenarioRun
+from postroad.scenarios import ClusterRun, DemoRun, ScenarioRun
 from postroad.views.json.attempt import AttemptJson, attempt_shape
 from postroad.views.json.shape import VERSION
 
@@ -39,6 +39,35 @@ class DemoJson(TypedDict):
 
     version: int
     setups: list[SetupJson]
+
+
+class ClusterNodeJson(TypedDict):
+    """A relay of the cluster: what clients gave it, and what it delivered."""
+
+    node: str
+    state: str
+    accepted: int
+    delivered: int
+
+
+class ClusterJson(TypedDict):
+    """`postroad demo --cluster --json`.
+
+    `taken_over` are the parcels that the killed relay held, `takeover_s` is how long after the kill they were free,
+    `lease_s` how long its lease went on.
+    """
+
+    version: int
+    database: str
+    nodes: list[ClusterNodeJson]
+    accepted: int
+    delivered: int
+    twice: int
+    lost: int
+    killed: str | None
+    taken_over: int
+    takeover_s: float | None
+    lease_s: float
 
 
 class TakeJson(TypedDict):
@@ -106,6 +135,26 @@ def up_shape(lab: Lab) -> LabUpJson:
         "certificates": {str(address): kind.value for address, kind in lab.certificates.items()},
         "https_port": lab.web.port or None,
         "authority": str(authority_file()) if lab.certificates or lab.web.port else None,
+    }
+
+
+def cluster_shape(run: ClusterRun) -> ClusterJson:
+    """`postroad demo --cluster --json`."""
+    return {
+        "version": VERSION,
+        "database": run.database,
+        "nodes": [
+            {"node": each.name, "state": each.state.value, "accepted": each.accepted, "delivered": each.delivered}
+            for each in run.nodes
+        ],
+        "accepted": len(run.accepted),
+        "delivered": run.delivered,
+        "twice": run.twice,
+        "lost": run.lost,
+        "killed": run.dead.name if run.dead else None,
+        "taken_over": run.taken_over,
+        "takeover_s": run.takeover_s,
+        "lease_s": run.lease_s,
     }
 
 

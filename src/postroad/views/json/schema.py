@@ -14,7 +14,7 @@ from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, Sim
 from postroad.views.json.protection import TlsJson
 from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
-from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
+from postroad.views.json.scenes import ClusterJson, DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
@@ -32,6 +32,7 @@ ANSWERS: dict[str, type] = {
     "config hash": UserJson,
     "config show": ConfigJson,
     "demo": DemoJson,
+    "demo --cluster": ClusterJson,
     "dkim check": CheckedKeysJson,
     "dkim new": KeysJson,
     "dkim record": KeysJson,

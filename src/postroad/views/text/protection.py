@@ -34,12 +34,22 @@ _MAIL = {
 
 def sections(seen: Protection) -> Iterator[AnswerSection]:
     """The whole answer."""
-    yield AnswerSection("verdict", "", ((headline(seen), HEADLINE),))
+    yield AnswerSection("verdict", "", tuple(_verdict(seen)))
     yield AnswerSection("published", "What is published", (Sentences(tuple(_published(seen))),), is_titled=True)
     for number, each in enumerate(seen.exchangers):
         yield _exchanger(each, number)
     if left_out := [f"{drop.exchange or '.'}: {drop.text}" for drop in seen.answer.dropped]:
         yield AnswerSection("left-out", "Left out", (Sentences(tuple(left_out)),), is_titled=True)
+
+
+def _verdict(seen: Protection) -> Iterator[Part]:
+    if seen.kept_unknown:
+        domain = to_unicode(str(seen.destination))
+        yield f"{domain}: nobody can say what the relay would do, for the policies it has kept are not known", HEADLINE
+        yield f"{seen.kept_unknown}.", NOTE
+        yield f"By the policy published now: {headline(seen)}", HEADLINE
+    else:
+        yield headline(seen), HEADLINE
 
 
 def headline(seen: Protection) -> str:
@@ -95,8 +105,6 @@ def _published(seen: Protection) -> Iterator[str]:
         yield f"MX: DNSSEC does not vouch for {what}."
     for policy in seen.policies:
         yield from _sts(policy, seen.at)
-    if seen.kept_unknown:
-        yield f"MTA-STS: what the relay has kept is not known: {seen.kept_unknown}."
     if seen.dane_off:
         yield f"{seen.dane_off}."
 
@@ -113,8 +121,11 @@ def _sts(seen: PolicySeen, at: float) -> Iterator[str]:
     yield from _kept(seen, at)
     if known.why:
         yield f"MTA-STS: {known.why}."
+    if seen.unheard and known.policy:
+        yield f"MTA-STS: nothing is known of the policy that is published now: {seen.unheard}."
     if isinstance(seen.published, StsPublished):
-        yield from (f"MTA-STS record: {each}." for each in seen.published.record_faults)
+        untold = (each for each in seen.published.record_faults if not known.why.endswith(str(each)))
+        yield from (f"MTA-STS record: {each}." for each in untold)
         yield from (f"MTA-STS policy: {each}." for each in seen.published.policy_faults)
 
 
