@@ -18,6 +18,7 @@ pool_mode = transaction
 default_pool_size = {sessions}
 server_lifetime = 3600
 server_round_robin = 1
+server_login_retry = 1
 pidfile = {room}/pid
 logfile = {room}/log
 """
