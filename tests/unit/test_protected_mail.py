@@ -258,6 +258,31 @@ def test_policy_is_tried_out_before_it_is_published(postroad_lab, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "octets", [b"", b"version: STSv1\nmode: on\n", b"\xff\xfe", POLICY.replace("enforce", "x").encode()]
+)
+@pytest.mark.parametrize("record", ["", '_mta-sts TXT "v=STSv1; id=a1"\n'])
+def test_policy_that_cannot_be_used_is_a_usage_error_that_names_its_file(tmp_path, octets, record):
+    """Whether the domain announces one or not, and the same as where `advise` reads it."""
+    file, zone = tmp_path / "mta-sts.txt", tmp_path / "example.zone"
+    file.write_bytes(octets)
+    zone.write_text(HEAD + HOSTS + record)
+    runs = [["tls", "example.com", "--policy"], ["advise", "example.com", "--sts-policy"]]
+    one, other = (CliRunner().invoke(app, [*words, str(file), "--zone", str(zone)]) for words in runs)
+    assert (2, 2, one.stderr) == (one.exit_code, other.exit_code, other.stderr)
+    assert one.stderr.startswith(f"postroad: {file} ")
+
+
+def test_record_that_cannot_be_used_is_a_finding_told_once(tmp_path):
+    """As a policy that cannot be used is."""
+    zone = tmp_path / "example.zone"
+    zone.write_text(HEAD + HOSTS + '_mta-sts TXT "v=STSv1; id=no-id;"\n')
+    done = CliRunner().invoke(app, ["tls", "example.com", "--zone", str(zone)])
+    assert 1 == done.exit_code
+    lines = [line for line in done.stdout.splitlines() if "MTA-STS" in line]
+    assert len(lines) == len({line.rpartition(": ")[2] for line in lines}), lines
+
+
 def test_routes_of_the_settings_count(postroad_lab, tmp_path):
     """`--config` says what TLS has to do, domain by domain; a smarthost is looked at in place of the domain."""
     lab = postroad_lab(MISMATCH, certificates=GOOD)

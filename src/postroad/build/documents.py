@@ -66,10 +66,11 @@ def policy_in(file: Path) -> Fetch:
     """What takes a file for the policy of any domain, before it is published.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is no policy that a sender would use.
 
     """
     octets = _document_in(file)
+    _policy_of(octets, file)
 
     async def fetch_by(_resolver: Resolver, _host: str, _path: str) -> Fetched:
         return Fetched(octets, "text/plain")
@@ -84,7 +85,11 @@ def sts_policy_in(file: Path) -> StsPolicy:
         InputError: it cannot be read, or is no policy that a sender would use.
 
     """
-    told = read_policy(_document_in(file))
+    return _policy_of(_document_in(file), file)
+
+
+def _policy_of(octets: bytes, file: Path) -> StsPolicy:
+    told = read_policy(octets)
     if told.policy is None:
         raise InputError(f"{file} is no valid MTA-STS policy: {told.why_not}")
     return told.policy

@@ -86,9 +86,9 @@ def _lease(run: ClusterRun, node: NodeRun) -> str:
     if node.renewed_s is None:
         return "none"
     if node is not run.dead:
-        return f"renewed {node.renewed_s:.0f} s ago"
+        return f"renewed {seconds(round(node.renewed_s))} ago"
     left = LEASE_S - node.renewed_s
-    return f"{left:.0f} s left" if left > 0 else f"ran out {-left:.0f} s ago"
+    return f"{seconds(round(left))} left" if left > 0 else f"ran out {seconds(round(-left))} ago"
 
 
 def _title(run: ClusterRun) -> str:
@@ -96,7 +96,7 @@ def _title(run: ClusterRun) -> str:
 
     relays = f"{counted(len(run.nodes), 'relay')} on one {run.database or 'PostgreSQL'}"
     return relays + (
-        f"; a dead one's lease is {run.lease_s:.0f} s here, not {LEASE_S:.0f} s" if run.lease_s < LEASE_S else ""
+        f"; a dead one's lease is {seconds(run.lease_s)} here, not {seconds(LEASE_S)}" if run.lease_s < LEASE_S else ""
     )
 
 

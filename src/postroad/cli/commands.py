@@ -86,7 +86,8 @@ def _print_version(asked: bool) -> None:
 
 def _root(
     version: Annotated[  # its callback does the work
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records."""

@@ -196,7 +196,7 @@ class _Stage:
         yield
 
     async def _start(self) -> AsyncIterator[None]:
-        version = await self._db.fetchval("SHOW server_version")
+        version = (await self._fetch("SHOW server_version"))[0][0]
         self._run.database = f"PostgreSQL {version.split()[0]}"
         for node in self._run.nodes:  # the first one makes the schema, the others wait for it
             self._processes[node.name] = self._database.start(self._command(node), self._logs[node.name].path)
@@ -257,8 +257,8 @@ class _Stage:
     async def _look(self) -> None:
         run = self._run
         self._count_arrivals()
-        leases = {name: (ago_s, held) for name, ago_s, held in await self._db.fetch(_NODES)}
-        run.left, run.waiting = await self._db.fetchrow(_LEFT)
+        leases = {name: (ago_s, held) for name, ago_s, held in await self._fetch(_NODES)}
+        run.left, run.waiting = (await self._fetch(_LEFT))[0]
         for node in run.nodes:
             node.delivered = self._logs[node.name].count()
             node.renewed_s, node.held = leases.get(node.name, (None, 0))
@@ -272,10 +272,14 @@ class _Stage:
         os.kill(self._processes[node.name].pid, signal.SIGKILL)
         node.state = NodeState.KILLED
         if self._run.lease_s < LEASE_S:
-            await self._db.execute(_AGE, node.name, LEASE_S - self._run.lease_s)
-        leases = {name: held for name, _, held in await self._db.fetch(_NODES)}
+            await self._fetch(_AGE, node.name, LEASE_S - self._run.lease_s)
+        leases = {name: held for name, _, held in await self._fetch(_NODES)}
         self._run.taken_over = leases.get(node.name, 0)
         self._tell(f"{node.name} is killed (kill -9) while it holds {counted(self._run.taken_over, 'parcel')}")
+
+    async def _fetch(self, query: str, *args: object) -> Any:  # noqa: ANN401  # rows
+        async with self._db.transaction():  # so that a pooler does not part the question from its answer
+            return await self._db.fetch(query, *args)
 
     def _count_arrivals(self) -> None:
         for message in self._lab.received:

@@ -101,12 +101,14 @@ class DemoDatabase:
         import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra; it has no types
 
         try:
-            db = await asyncpg.connect(self.url)
+            db = await asyncpg.connect(self.url, statement_cache_size=0)
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
             self._spare()
             where = f"{without_password(self.url)} cannot be used"
             raise InputError(f"{where} ({problem}): name an empty database") from None
-        if await db.fetchval("SELECT to_regnamespace('postroad') IS NOT NULL"):
+        async with db.transaction():
+            has_spool = await db.fetchval("SELECT to_regnamespace('postroad') IS NOT NULL")
+        if has_spool:
             self._spare()
             await db.close()
             where = f"there is a spool in {without_password(self.url)}"

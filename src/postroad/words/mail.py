@@ -89,7 +89,11 @@ class Envelope:
 
     @property
     def must_be_protected(self) -> bool:
-        """Whether it is rather not delivered than unprotected; a bounce is rather delivered (RFC 8689 section 5)."""
+        """Whether it is rather not delivered than unprotected.
+
+        RFC 8689 section 4.2.1 knows a bounce by its null reverse-path alone, and section 5 has it rather delivered:
+        nobody could be told that it was not.
+        """
         return self.tls is TlsWish.REQUIRED and self.reverse_path is not None
 
 

@@ -59,7 +59,7 @@ def test_the_answer_has_it_for_programs(route):
     assert {"name": "own", "on_reject": {"match": ["550", "blocked"], "route": "plain"}} == json.loads(
         route(ROUTES, "--json").stdout
     )["by"]
-    assert None is json.loads(route("", "--json").stdout)["by"]
+    assert None is json.loads(route("hostname = 'me.example.com'", "--json").stdout)["by"]
 
 
 def test_the_relay_knows_itself(route):

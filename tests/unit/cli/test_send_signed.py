@@ -92,7 +92,8 @@ def test_the_command_signs_as_the_relay_does(postroad_lab, tmp_path, pem, comman
 )
 def test_what_cannot_be_signed_is_wrong_usage(postroad_lab, tmp_path, pem, command, words, said):
     """Nothing is sent, and the sentence says what to change."""
-    (tmp_path / "p.toml").touch(mode=0o600)
+    (tmp_path / "p.toml").write_text("hostname = 'relay.example.com'\n")
+    (tmp_path / "p.toml").chmod(0o600)
     lab = postroad_lab(ZONE)
     status, told = command(lab, *(str({"PEM": pem, "TOML": tmp_path / "p.toml"}.get(word, word)) for word in words))
     assert (2, True, []) == (status, said in told, lab.received), told

@@ -55,6 +55,9 @@ CASES = {
     "senders": [],
     "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
+    "spool check": SPOOL,
+    "spool migrate": ["--dry-run", *SPOOL],
+    "spool move": ["--help"],
     "tls": ["example.com", *ZONE],
     "tls-report": SPOOL,
 }
@@ -159,9 +162,11 @@ def test_mail_that_is_kept_is_kept_whoever_hears_that(how, endings):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_stderr_leaves_the_exit_status(unbuffered):
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize("words", ["route nosuch..name", "badcmd", "--nope", "route --nope", "queue badcmd --json"])
+def test_a_full_or_closed_stderr_leaves_the_exit_status(words, where, unbuffered):
     """What is wrong cannot be told, but that something is; also where Python finds out at its end only."""
-    command = [shutil.which("bash"), "-c", f"{sys.executable} -m postroad route nosuch..name 2>/dev/full"]
+    command = [shutil.which("bash"), "-c", f"{sys.executable} -m postroad {words} {where}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, check=False)
     assert 2 == done.returncode
 

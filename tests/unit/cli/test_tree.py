@@ -2,8 +2,9 @@
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
-from postroad.cli.commands import tree
+from postroad.cli.commands import GROUPS, tree
 from postroad.cli.root import app
 
 WHOLE = get_command(app)
@@ -31,3 +32,45 @@ def test_a_command_alone_is_what_it_is_among_others(name):
 def test_who_asks_for_no_command_sees_them_all(words):
     """The list of commands, and the error that names one that is nearly so, are made of the whole tree."""
     assert list(WHOLE.commands) == list(get_command(tree(words)).commands)
+
+
+def _told(*words):
+    """The exit status, stdout and stderr of a command line."""
+    done = CliRunner().invoke(app, list(words))
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["route"], ["queue"], ["queue", "list"], ["dkim", "rotate"], ["sendmail"]])
+def test_help_is_a_command_too(words):
+    """As git and docker have it: of all, of a group, of a command."""
+    asked = _told(*words, "--help")
+    assert (0, asked) == (asked[0], _told("help", *words))
+    if words and words[0] in GROUPS:
+        assert asked == _told(words[0], "help", *words[1:])
+
+
+def test_version_has_a_short_name():
+    """-V, as most have it."""
+    assert _told("--version") == _told("-V")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ROUTE"], "No such command 'ROUTE'. Did you mean 'route'?"),
+        (["rout", "x"], "No such command 'rout'. Did you mean 'route'?"),
+        (["queue", "LIST"], "No such command 'LIST'. Did you mean 'list'?"),
+        (["help", "qqq"], "No such command 'qqq'."),
+        (["x" * 5000], f"No such command '{'x' * 79}..."),
+        (["route", f"--{'x' * 5000}", "y"], f"No such option: --{'x' * 78}..."),
+        (["--json", "route", "x"], '"error": "--json is no option here; write a command first, then its options: '),
+        (["--zone", "f", "route"], "--zone is no option here; write a command first, then its options: postroad route"),
+        (["-v"], "-v is no option here; write a command first"),
+        ([f"--{'x' * 5000}"], f"--{'x' * 78}... is no option here"),
+    ],
+)
+def test_wrong_command_line_is_told_with_what_may_be_meant(words, said):
+    """In any case of letters, and of a long word its beginning."""
+    status, out, told = _told(*words)
+    assert (2, "", True) == (status, out, said in " ".join(told.split())), told
+    assert len(told) < 600

@@ -40,7 +40,7 @@ def settings(port, tls):
     return f"{ours}{route}"
 
 
-async def submit(it, content, *options):
+async def submit(it, content, *options, sender="me@example.net"):
     """Hand a message over under TLS, by Python's own client; what EHLO offered."""
     where = await it.relay.receiver.open(ListenSettings(HERE, 0, Tls.STARTTLS))
 
@@ -52,7 +52,7 @@ async def submit(it, content, *options):
             client.starttls(context=trusting_context())
             client.ehlo()
             offered = before, client.has_extn("requiretls")
-            client.sendmail("me@example.net", ["ann@example.com"], content, mail_options=options)
+            client.sendmail(sender, ["ann@example.com"], content, mail_options=options)
             return offered
 
     return await asyncio.to_thread(session)
@@ -98,3 +98,16 @@ def test_route_that_cannot_be_proven_fails_it_at_once(tls, port_tls, status):
     assert ("failed", status) == (str(verdict.result), verdict.failed[0].outcome.status)
     assert not [arrival for arrival, _ in kept if arrival.envelope.reverse_path]  # but perhaps the report
     assert verdict.failed[0].outcome.text.startswith("the sender requires TLS (REQUIRETLS), ")
+
+
+def test_mail_with_a_null_reverse_path_goes_where_nothing_is_proven():
+    """It is a report for all that anybody can say, whatever its body (RFC 8689 sections 4.2.1 and 5)."""
+
+    async def story():
+        async with next_relay(Tls.NONE) as (port, kept), house(settings(port, "opportunistic"), zone=LAB) as it:
+            await submit(it, MESSAGE, "REQUIRETLS", sender="")
+            verdict = await it.verdict()
+            ((arrival, _),) = kept
+            return str(verdict.result), arrival.envelope.tls
+
+    assert ("delivered", None) == asyncio.run(story())

@@ -97,6 +97,16 @@ def test_what_the_sender_asks_of_tls_is_told(wish, line, said):
     assert (wish.value, None) == (story_shape(wished)["tls"], story_shape(usual)["tls"])
 
 
+def test_story_of_a_report_promises_no_protection():
+    """It requires TLS, and goes where there is none (RFC 8689 section 5)."""
+    envelope = replace(ENVELOPE, reverse_path=None, tls=TlsWish.REQUIRED)
+    said = list(tell(Story(replace(MAIL, envelope=envelope), (), (), None)))
+    assert (1, False) == (
+        sum("rather delivered than protected" in each for each in said),
+        any("only an" in each for each in said),
+    )
+
+
 def test_story_goes_from_acceptance_to_what_is_next():
     """First who sent it, last when it is tried again and why."""
     waiting = Listed(Parcel(1, "example.com", MAIL, 1_800_000_300.0, 1), State.WAITING, said="deferred: refused")

@@ -16,6 +16,10 @@ WISHES = {
     " settings vouch for, that proves its name and that offers REQUIRETLS gets it.",
     TlsWish.OPTIONAL: 'Its sender wrote "TLS-Required: No" (RFC 8689): it goes even where DANE or MTA-STS forbid that.',
 }
+RETURNED = (
+    "It requires TLS (REQUIRETLS), but its reverse-path is null, as a report's is: it goes as usual mail does, for it"
+    " is rather delivered than protected (RFC 8689 section 5)."
+)
 
 
 def tell(story: Story) -> Iterator[str]:
@@ -48,7 +52,8 @@ def _beginning(story: Story) -> Iterator[str]:
     sender = mail.envelope.reverse_path
     yield f"Message {mail.id} from {sender or '<>'} to {_recipients(mail.envelope)}, {octets(mail.size)}."
     if mail.envelope.tls:
-        yield WISHES[mail.envelope.tls]
+        is_returned = mail.envelope.tls is TlsWish.REQUIRED and not mail.envelope.must_be_protected
+        yield RETURNED if is_returned else WISHES[mail.envelope.tls]
     yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
 
 
