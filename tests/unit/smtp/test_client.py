@@ -114,6 +114,7 @@ def test_a_challenge_is_answered_and_nothing_else():
 def test_what_was_said_in_the_clear_is_forgotten():
     """Behind the handshake a hello is due; without STARTTLS there is none to be done (RFC 3207 section 4.2)."""
     client = ready()
+    assert not client.is_tls
     with pytest.raises(LocalProtocolError, match="no TLS was agreed on"):
         client.tls_started()
     client.send(StartTls())

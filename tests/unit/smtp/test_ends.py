@@ -111,6 +111,7 @@ WRONG = [
     (HELLO + b"AUTH PLAIN\r\n", [250, 504]),
     (HELLO + b"BOGUS\r\n", [250, 500]),
     (HELLO + b"MAIL FROM:<a b>\r\n", [250, 553]),
+    (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<a b>\r\n", [250, 250, 553]),
     (HELLO + b"MAIL FROM:<a@b.example> WHAT=1\r\n", [250, 555]),
     (HELLO + b"MAIL FROM:<a@b.example> SIZE=99999999999\r\n", [250, 552]),
     (HELLO + b"MAIL FROM:<\xc3\xa9@b.example>\r\n", [250, 550]),
@@ -488,6 +489,14 @@ def test_line_over_the_limit_is_no_command(octets, expected, cut):
         while command := reader.command():
             read.append(command.reply.text if isinstance(command, BadSyntax) else command)
     assert expected == read
+
+
+def test_an_empty_line_is_an_unknown_command():
+    """Its CR is not a bare one."""
+    reader = CommandReader(4096)
+    reader.feed(b"\r\n\n\r\n")
+    said = [reader.command().reply.text for _ in range(3)]
+    assert ["5.5.1 unknown command", "5.5.2 a bare CR or LF in a command", "5.5.1 unknown command"] == said
 
 
 @pytest.mark.parametrize(

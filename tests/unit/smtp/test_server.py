@@ -97,6 +97,25 @@ def test_chunks_are_taken_where_they_are_offered(is_offered):
     assert ([250 if is_offered else 502, 250], is_offered) == (codes(replies)[-2:], bool(messages))
 
 
+def test_all_is_offered_that_needs_no_settings():
+    """Fifty MiB, and each extension but those that need a certificate or passwords."""
+    words = "ENHANCEDSTATUSCODES|SIZE 52428800|PIPELINING|8BITMIME|SMTPUTF8|CHUNKING|DSN"
+    server = greeted()
+    server.receive(HELLO)
+    assert ["mx.example", *words.split("|")] == [line[4:].decode() for line in server.agree().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [(b"\0ann\0secret", 235), (b"ann\0secret", 501), (b"ann", 501), (b"\xff\0ann\0secret", 501), (None, 501)],
+)
+def test_what_is_no_name_and_password_is_501(given, code):
+    """Neither base64 that is none nor too few parts is a wrong password (RFC 4954 section 4)."""
+    said = base64.b64encode(given) if given else b"!!"
+    replies, _ = serve(HELLO + b"AUTH PLAIN " + said + b"\r\n", ServerConfig("mx.example", auth=("PLAIN",)))
+    assert code == codes(replies)[-1]
+
+
 def test_helo_is_answered_with_the_name_alone():
     """Nothing is offered to who did not ask (RFC 5321 section 4.1.1.1)."""
     assert b"220 mx.example ESMTP\r\n250 mx.example\r\n" == serve(b"HELO me.example\r\n")[0]

@@ -89,7 +89,7 @@ class Host:
             verb = line.split(b" ")[0].decode()
             if verb in USUAL:
                 self.due.append(verb)
-                self.has_message |= verb in (".", "BDAT")
+                self.has_message |= verb == "." or (verb == "BDAT" and line.endswith(b" LAST"))
 
     def answer(self):
         """The next reply."""
@@ -139,7 +139,7 @@ def test_every_code_at_every_step(pipelining, chunking, whole, rested):
     how = {"pipelining": pipelining, "chunking": chunking, "whole": whole}
     terms = Terms(rested=rested, resets=rested)
     usual = Host()
-    assert (Result.DELIVERED,) * 2 == results(carried_out(usual, terms, **how))
+    assert ((Result.DELIVERED,) * 2, True) == (results(carried_out(usual, terms, **how)), usual.has_message)
     carried = (452, 552)
     turn = FORMS.index((pipelining, chunking, whole, rested))
     tried = [(step, {*EDGES, *some(CODES, 10, turn + step)}) for step in range(len(usual.steps))]
@@ -165,6 +165,39 @@ def test_every_code_at_every_step(pipelining, chunking, whole, rested):
         else:
             expected = (None, None)
         assert (verb, code, expected) == (verb, code, heard)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_host_that_wants_a_message_for_nobody_gets_an_empty_one(whole):
+    """354 though it has refused all: the message is not for it (RFC 2920 section 3.1)."""
+    client = ready(chunking=False)
+    transaction = Transaction(client, Envelope(None, RECIPIENTS), CONTENT if whole else len(CONTENT), (0, 1), Terms())
+    transaction.begin()
+    step = transaction.hear(deque(client.receive(b"250 x\r\n550 x\r\n550 x\r\n354 x\r\n")))
+    assert b".\r\n" == step.octets
+    assert Done() == transaction.hear(deque(client.receive(b"250 x\r\n")))
+    assert (Result.FAILED, Result.FAILED) == results(transaction)
+
+
+def test_a_transaction_is_open_from_its_first_command_until_the_message_is_taken():
+    """Another over the same connection has to reset what is open; what is not even offered opens nothing."""
+    codes = {True: b"250 x\r\n250 x\r\n250 x\r\n", False: b"250 x\r\n550 x\r\n550 x\r\n"}
+    seen = []
+    for size, is_taken in ((10, True), (10, False), (1_000_001, True)):
+        client = ready()
+        transaction = Transaction(client, Envelope(None, RECIPIENTS), size, (0, 1), Terms())
+        seen.append(transaction.is_open)
+        step = transaction.begin()
+        seen.append(transaction.is_open)
+        if size > 10:
+            assert Done() == step
+            continue
+        step = transaction.hear(deque(client.receive(codes[is_taken])))
+        if is_taken:
+            transaction.give(b"x" * 10)
+            transaction.hear(deque(client.receive(b"250 x\r\n")))
+        seen.append(transaction.is_open)
+    assert [False, True, False, False, True, True, False, False] == seen
 
 
 KINDS = {
