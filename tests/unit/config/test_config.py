@@ -471,7 +471,7 @@ UNSEEN = ["\\u001b[31m", "a\\u202eb", "\\u0000", "x\\ny"]
     ("key", "said"),
     [
         ('dns.resolvers = ["192.0.2.1{}"]', "is not an address; write the name server's own, such as \"192.0.2.53\""),
-        ('metrics.listen = "127.0.0.1{}:25"', "is not an address with a port; write both, such as \"127.0.0.1:9925\""),
+        ('metrics.listen = "127.0.0.1{}:25"', 'is not an address with a port; write both, such as "127.0.0.1:9925"'),
         ('tls_report.organization = "{}"', "has a character that cannot be seen; write it without"),
         ('route = [{{domains = ["*"], next_hop = "a.example", on_reject = {{match = "{}", route = "b"}}}}]',
          "it has a character that cannot be seen, which no reply has; write it without"),
