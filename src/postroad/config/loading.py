@@ -124,7 +124,8 @@ def _leave_out(tables: dict[str, Any], place: Sequence[int | str]) -> None:
 def _text(path: Path) -> str:
     text = read_text(path, MOST)
     if isinstance(text, Unreadable):
-        raise _error(path, [text.why])
+        how = "give the path of a settings file that this user may read"
+        raise _error(path, [f"{text.why}; {how}" if text.why.startswith("cannot be read") else text.why])
     return text
 
 

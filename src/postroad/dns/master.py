@@ -40,7 +40,6 @@ _INCLUDE = re.compile(
     r'\$INCLUDE[ \t]+("?)(?P<file>[^\s";]+)\1(?:[ \t]+(?P<origin>[^\s;]+))?[ \t]*(?:;.*)?\Z', re.IGNORECASE
 )
 _CAUGHT = re.compile(r"caught exception <class '[^']*'>: ")
-_IS_TYPED = re.compile(r"(?:\S+)?\s+(?:\S+\s+){0,2}?(?P<kind>A|AAAA|MX|NS|CNAME|PTR|TXT|SOA)\b", re.IGNORECASE)
 _FORMS = {
     "A": "an IPv4 address, as in `mail A 192.0.2.1`",
     "AAAA": "an IPv6 address, as in `mail AAAA 2001:db8::1`",
@@ -50,7 +49,13 @@ _FORMS = {
     "PTR": "a name, as in `1 PTR mail.example.com.`",
     "TXT": 'text in quotes, as in `@ TXT "v=spf1 mx -all"`',
     "SOA": "two names and five numbers, as in `@ SOA ns1 hostmaster 1 7200 900 604800 300`",
+    "TLSA": "three numbers and hexadecimal digits, as in `_25._tcp.mail TLSA 3 1 1 0a1b2c...`",
+    "DS": "three numbers and hexadecimal digits, as in `sub DS 12345 13 2 0a1b2c...`",
+    "DNSKEY": "three numbers and a key in base64, as in `@ DNSKEY 257 3 13 AAAA`",
+    "SRV": "three numbers and a host name, as in `_imaps._tcp SRV 0 1 993 mail`",
+    "CAA": 'a number, a word and a text in quotes, as in `@ CAA 0 issue "ca.example.net"`',
 }
+_IS_TYPED = re.compile(rf"(?:\S+)?\s+(?:\S+\s+){{0,2}}?(?P<kind>{'|'.join(_FORMS)})\b", re.IGNORECASE)
 
 _TTL = "a TTL is 4294967295 seconds at most"
 _HUGE_TTL = re.compile(r"\S*\s+(IN\s+)?[0-9]{10,}\s", re.IGNORECASE)
@@ -101,7 +106,8 @@ def load_zones(paths: Iterable[Path | str]) -> ZoneResolver | ZoneProblem:
     for path in paths:
         octets = read_octets(path)
         if isinstance(octets, Unreadable):
-            faults.append(ZoneFault(str(path), 0, octets.why))
+            how = "give the path of a zone file that this user may read"
+            faults.append(ZoneFault(str(path), 0, f"{octets.why}; {how}"))
         elif b"\0" in octets:  # of which each line would be wrong
             faults.append(
                 ZoneFault(str(path), 0, "this is not a zone file: it is binary, or not UTF-8; save it as UTF-8")

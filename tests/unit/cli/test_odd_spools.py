@@ -1,11 +1,13 @@
 """Every command that opens a spool, at every path where there can be none: one sentence, and exit status 2."""
 
+import asyncio
 import io
 import os
 
 import pytest
 from typer.testing import CliRunner
 
+from postroad.build import open_spool
 from postroad.cli.root import app
 from postroad.cli.sendmail import run
 
@@ -64,6 +66,9 @@ COMMANDS = [
     "explain X",
     "tls-report",
     "relay",
+    "spool check",
+    "spool migrate",
+    "spool migrate --dry-run",
 ]
 
 
@@ -97,6 +102,22 @@ def test_path_where_no_spool_can_be_is_a_usage_error(tmp_path, settings_with, pl
     assert (2, True, True) == (done.exit_code, str(where) in said, "set spool.path or --spool to a folder" in said), (
         said
     )
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("is_source", [True, False])
+def test_nothing_is_moved_from_or_to_such_a_path(tmp_path, place, is_source):
+    """The other one is a spool, and stays as it is."""
+    where = place(tmp_path)
+
+    async def make():
+        await (await open_spool(tmp_path / "sound", node="relay", history_s=1.0, reserve=0)).close()
+
+    asyncio.run(make())
+    ends = (where, tmp_path / "sound") if is_source else (tmp_path / "sound", where)
+    done = CliRunner().invoke(app, ["spool", "move", *map(str, ends)])
+    said = complaint(done)
+    assert (2, True) == (done.exit_code, str(where) in said), said
 
 
 @pytest.mark.parametrize("place", [each for each in PLACES if each not in (database_in_circle, pipe, folder)])

@@ -130,7 +130,8 @@ def test_files_that_cannot_be_read_are_told_together(tmp_path):
     """No such file, no text: all of them at once, with what is wrong in the others."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     said = str(load_zones([tmp_path / "none", tmp_path / "binary"])).splitlines()
-    assert f"{tmp_path / 'none'}: cannot be read: No such file or directory" == said[0]
+    how = "give the path of a zone file that this user may read"
+    assert f"{tmp_path / 'none'}: cannot be read: No such file or directory; {how}" == said[0]
     assert "is not UTF-8; save the file as UTF-8" in said[1]
 
 
@@ -247,3 +248,25 @@ def test_a_binary_file_is_one_fault(tmp_path):
     file.write_bytes(b"\x7fELF\0\n" * 200)
     (fault,) = load_zones([file]).faults
     assert (0, True) == (fault.line, "binary" in fault.why)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a TLSA 3 1 1 zz",
+        "a TLSA 3",
+        "@ DNSKEY 257 3 13 A",
+        "a 60 IN DS 1 2",
+        "_x._tcp SRV 1 2",
+        "@ CAA x",
+        "a tlsa 3 1 1 z",
+    ],
+)
+def test_record_of_tls_or_dnssec_that_is_none_is_told_with_one_that_is(line):
+    """In our words, not in those of a library; what is shown as right is taken."""
+    (fault,) = parse_zones({"zone": f"$ORIGIN example.com.\n{line}\n"}).faults
+    kind = next(word for word in line.upper().split() if word in ("TLSA", "DNSKEY", "DS", "SRV", "CAA"))
+    said, _, shown = fault.why.partition("; write ")
+    assert f"{line!r} is not a valid {kind} record" == said
+    right = shown.partition("`")[2].rstrip("`").replace("...", "00").replace("0a1b2c00", "00" * 32)
+    assert not isinstance(parse_zones({"zone": f"$TTL 60\n$ORIGIN example.com.\n{right}\n"}), ZoneProblem)
