@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
+from os.path import realpath  # Path.resolve fails at links in a circle
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -92,7 +93,7 @@ def move(
     from postroad.spool import move_place, place_of, shown_place
 
     out, in_ = place_of(source), place_of(target)
-    if out == in_ or (isinstance(out, Path) and isinstance(in_, Path) and out.resolve() == in_.resolve()):
+    if out == in_ or (isinstance(out, Path) and isinstance(in_, Path) and realpath(out) == realpath(in_)):
         screen.fail("FROM and TO are the same spool; name two")
     with screen.progress(wanted=not json) as begin:
         progress = begin("moving")

@@ -1,9 +1,11 @@
 """Every command that opens a spool, at every path where there can be none: one sentence, and exit status 2."""
 
+import asyncio
 import io
 import os
 
 import pytest
+from tests.support.waiting import fill
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -62,6 +64,8 @@ COMMANDS = [
         for rest in ("list", "show X", "trace X", "retry --all", "hold --all", "release --all", "delete --all", "stats")
     ),
     "explain X",
+    "spool check",
+    "spool migrate",
     "tls-report",
     "relay",
 ]
@@ -97,6 +101,19 @@ def test_path_where_no_spool_can_be_is_a_usage_error(tmp_path, settings_with, pl
     assert (2, True, True) == (done.exit_code, str(where) in said, "set spool.path or --spool to a folder" in said), (
         said
     )
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("is_from", [True, False], ids=["from", "to"])
+def test_nothing_is_moved_from_there_nor_to_it(tmp_path, place, is_from):
+    """With the path, and without a traceback; the other one stays as it is."""
+    (tmp_path / "there").mkdir()
+    where = str(place(tmp_path / "there"))
+    asyncio.run(fill(tmp_path / "good"))
+    good = str(tmp_path / "good")
+    done = CliRunner().invoke(app, ["spool", "move", *([where, good] if is_from else [good, where])])
+    assert (2, True) == (done.exit_code, where in complaint(done)), done.stderr
+    assert 0 == CliRunner().invoke(app, ["spool", "check", "--spool", good]).exit_code
 
 
 @pytest.mark.parametrize("place", [each for each in PLACES if each not in (database_in_circle, pipe, folder)])

@@ -47,8 +47,8 @@ def check_folder(folder: Path, now: float, tick: Callable[[], None]) -> SpoolHea
 
     """
     where = folder / FILE
-    running = running_in(folder)
     with closing(file.open_to_read(where)) as db, troubles(where):
+        running = running_in(folder)
         db.set_progress_handler(tick, TICK)
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         nodes = tuple(_nodes(db, running, now))
