@@ -273,6 +273,16 @@ def test_policy_that_cannot_be_used_is_a_usage_error_that_names_its_file(tmp_pat
     assert one.stderr.startswith(f"postroad: {file} ")
 
 
+def test_record_that_cannot_be_used_is_a_finding_told_once(tmp_path):
+    """As a policy that cannot be used is."""
+    zone = tmp_path / "example.zone"
+    zone.write_text(HEAD + HOSTS + '_mta-sts TXT "v=STSv1; id=no-id;"\n')
+    done = CliRunner().invoke(app, ["tls", "example.com", "--zone", str(zone)])
+    assert 1 == done.exit_code
+    lines = [line for line in done.stdout.splitlines() if "MTA-STS" in line]
+    assert len(lines) == len({line.rpartition(": ")[2] for line in lines}), lines
+
+
 def test_routes_of_the_settings_count(postroad_lab, tmp_path):
     """`--config` says what TLS has to do, domain by domain; a smarthost is looked at in place of the domain."""
     lab = postroad_lab(MISMATCH, certificates=GOOD)

@@ -127,3 +127,16 @@ def test_zone_file_of_a_signed_domain_is_advised_by_its_tlsa_records(tmp_path):
     assert "mx1.example.com has TLSA records, mx2.example.com has none: publish them first" in " ".join(
         done.stdout.split()
     )
+
+
+@pytest.mark.parametrize("sets", [("t1", "t2"), ("FILE", "t2")])
+def test_zones_alone_publish_nothing_and_are_told_so(tmp_path, sets):
+    """By `compare` as by the others; what was given is not asked for again."""
+    (tmp_path / "a.zone").write_text(HEAD + HOSTS)
+    (tmp_path / "p.txt").write_text("version: STSv1\nmode: testing\nmx: a.example\nmax_age: 604800\n")
+    names = [str(tmp_path / "a.zone") if each == "FILE" else each for each in sets]
+    bare = CliRunner().invoke(app, ["compare", *names, "--published"])
+    given = CliRunner().invoke(app, ["compare", *names, "--published", "--sts-policy", str(tmp_path / "p.txt")])
+    advice = "zone files publish nothing: give the MTA-STS policy with --sts-policy, and leave --published out"
+    assert (2, f"postroad: {advice}\n") == (bare.exit_code, bare.stderr)
+    assert (2, "postroad: zone files publish nothing: leave --published out\n") == (given.exit_code, given.stderr)

@@ -47,7 +47,8 @@ async def records_of(subject: Subject, resolvers: Sequence[str] = (), terms: Rec
 
     """
     if subject.loaded and terms.published:
-        raise InputError("zone files publish nothing: give the MTA-STS policy with --sts-policy, and leave --published")
+        give = "leave" if terms.sts_policy else "give the MTA-STS policy with --sts-policy, and leave"
+        raise InputError(f"zone files publish nothing: {give} --published out")
     asked = published_terms(terms)
     resolver = subject.resolver(resolvers)
     if subject.loaded:  # a file proves nothing, but shows what it will be like once its zones are signed

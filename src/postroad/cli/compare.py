@@ -52,8 +52,11 @@ def compare(
     from postroad.build import RecordTerms, view_of
 
     terms = RecordTerms(allow_loopback, sts_policy, published, authorities, https_port)
+    is_mixed = not all(map(_is_zone, sets))  # zones alone publish nothing, and are told so
     records = [
-        sender_options.records_of(each, of, (), resolver or (), terms.of_zone() if _is_zone(each) else terms)
+        sender_options.records_of(
+            each, of, (), resolver or (), terms.of_zone() if is_mixed and _is_zone(each) else terms
+        )
         for each in sets
     ]
     with screen.input_errors():

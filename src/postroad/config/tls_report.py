@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from postroad.config.kinds import MailAddress
 from postroad.config.table import SettingsTable
+from postroad.config.values import quoted
+
+
+def _seen(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{quoted(text)} has a character that cannot be seen; write it without")
+    return text
 
 
 class TlsReportTable(SettingsTable):
@@ -26,7 +33,7 @@ class TlsReportTable(SettingsTable):
         default=None,
         description="Whom to ask about a report, at the domain of `sender`. Unset: the `sender`.",
     )
-    organization: Annotated[str, Field(max_length=200)] = Field(
+    organization: Annotated[str, Field(max_length=200), AfterValidator(_seen)] = Field(
         default="", description="The name that reports carry. Empty: the domain of `sender`."
     )
 

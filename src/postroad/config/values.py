@@ -190,7 +190,8 @@ def read_mailbox(value: Any) -> Mailbox:  # noqa: ANN401  # whatever stands in t
     """An address of mail, in ASCII, at a domain."""
     mailbox = parse_mailbox(value) if isinstance(value, str) else Unreadable("", "not a text")
     if isinstance(mailbox, Unreadable):
-        raise ValueError(f'{quoted(value)}: {mailbox.why}; write an address, such as "user@example.com"')  # noqa: TRY004  # wrong text, or type
+        how = "" if mailbox.why.startswith("write ") else '; write an address, such as "user@example.com"'
+        raise ValueError(f"{quoted(value)}: {mailbox.why}{how}")  # noqa: TRY004  # wrong text, or type
     if mailbox.needs_smtputf8 or not isinstance(mailbox.domain, str):
         raise ValueError(f'{quoted(value)} cannot be used here; write an address in ASCII, such as "user@example.com"')
     return mailbox
@@ -228,7 +229,7 @@ def write_place(place: tuple[str | Address, int | None]) -> str:
 
 def read_server(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """A name server: an address, with a port if it is not 53."""
-    host, port = read_place(value)
+    host, port = _place_or_none(value)
     if isinstance(host, str):
         raise ValueError(f'{quoted(value)} is not an address; write the name server\'s own, such as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
     return write_place((host, port))
@@ -238,10 +239,17 @@ def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401  # 
     """An address and a port to listen on; none if the text is empty."""
     if value == "":
         return None
-    host, port = read_place(value) if isinstance(value, str) else ("", None)
+    host, port = _place_or_none(value)
     if isinstance(host, str) or port is None:
         raise ValueError(f'{quoted(value)} is not an address with a port; write both, such as "127.0.0.1:9925"')
     return host, port
+
+
+def _place_or_none(value: Any) -> tuple[str | Address, int | None]:  # noqa: ANN401  # whatever stands in the file
+    """A place as `read_place` has it; no host, where its errors would ask for the name that is no use either."""
+    if isinstance(value, str) and any(not char.isprintable() or char.isspace() for char in value):
+        return "", None
+    return read_place(value) if isinstance(value, str) else ("", None)
 
 
 def read_targets(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever stands in the file

@@ -107,7 +107,8 @@ class ExchangerSeen:
 class PolicySeen:
     """What a policy domain has of MTA-STS: the policy that counts, and what is published, if we looked for that.
 
-    `kept` is what the relay has in its spool, `refreshed` the policy that its next refresh will put in its place.
+    `kept` is what the relay has in its spool, `refreshed` the policy that its next refresh will put in its place;
+    `unheard` says why nothing is known of the policy that is published.
     """
 
     domain: str
@@ -115,6 +116,13 @@ class PolicySeen:
     published: StsPublished | Temporary | Bogus | None = None
     kept: StsKept | None = None
     refreshed: StsPolicy | None = None
+    unheard: str = ""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether what the domain announces does not work: nobody who looks today has its policy."""
+        faults = self.published.record_faults if isinstance(self.published, StsPublished) else ()
+        return bool(self.known.failure) or any(fault.is_fatal for fault in faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,7 @@ class Protection:
         """Whether mail is kept from an exchanger, or the protection that the domain announces does not work."""
         results = [each.result for exchanger in self.exchangers for each in exchanger.addresses]
         is_undeliverable = isinstance(self.answer, Refusal) and self.answer.result is Result.FAILED
-        return is_undeliverable or TlsResult.PASSED_OVER in results or any(each.known.failure for each in self.policies)
+        return is_undeliverable or TlsResult.PASSED_OVER in results or any(each.is_broken for each in self.policies)
 
     @property
     def is_conclusive(self) -> bool:
@@ -204,7 +212,8 @@ def _policy_seen(domain: str, known: StsKnown, policies: Policies | None) -> Pol
     if not isinstance(policies, RelayPolicies):
         return PolicySeen(domain, known)
     seen, kept = policies.published.seen.get(domain), policies.kept.get(domain)
-    return PolicySeen(domain, known, seen, kept, policies.refreshed.get(domain, StsKnown()).policy)
+    refreshed, unheard = policies.refreshed.get(domain, StsKnown()).policy, policies.unheard.get(domain, "")
+    return PolicySeen(domain, known, seen, kept, refreshed, unheard)
 
 
 async def _after_refresh(mailer: Mailer, routed: Routed) -> Mapping[str, Demand]:

@@ -13,6 +13,7 @@ from postroad.spool import Lesson
 from postroad.tls import StsKept, read_kept
 from postroad.words.names import Destination
 from postroad.words.policies import StsKnown, StsPolicy
+from postroad.words.tls import TlsFailure
 
 
 def kept_policies(lessons: Iterable[Lesson]) -> Mapping[str, StsKept]:
@@ -26,7 +27,8 @@ class RelayPolicies:
     """The policies of domains as a relay knows them that has kept some: for one look.
 
     `policies` are those of the relay, `published` has what is found now. `refreshed` has what the relay will know after
-    its next refresh of each domain, should that be something else. `why_not` says why it is not known what it has kept.
+    its next refresh of each domain, should that be something else. `why_not` says why it is not known what it has kept,
+    `unheard` of each domain why nothing is known of the policy it publishes.
     """
 
     policies: StsPolicies
@@ -34,12 +36,16 @@ class RelayPolicies:
     kept: Mapping[str, StsKept]
     why_not: str = ""
     refreshed: dict[str, StsKnown] = field(default_factory=dict)
+    unheard: dict[str, str] = field(default_factory=dict)
 
     async def known(self, destination: Destination) -> StsKnown:
         """The policy that the relay would apply to mail now."""
         seen, known = await self.published.known(destination), await self.policies.known(destination)
         if self.published.fetch_by is None and known.failure:  # that nothing was fetched is no fault of theirs
             known = replace(known, failure=None) if known.policy else seen
+        elif seen.failure is TlsFailure.STS_FETCH:
+            self.unheard[str(destination)] = seen.why.partition(": mail goes as")[0]
+            return known  # whoever does not answer is not asked again for what the next refresh will find
         if isinstance(destination, str) and known.policy and known.policy.mode != "none":  # else it is left to end
             after = await self._after_refresh(destination)
             if after and after != known.policy:

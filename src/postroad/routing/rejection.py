@@ -60,7 +60,9 @@ class OnReject:
 def parse_pattern(text: str) -> str | Unreadable:
     """A pattern of refusals, with the blanks at its ends taken off."""
     pattern = text.strip()
-    if not pattern or len(pattern) > LONGEST or not pattern.isprintable():
+    if not pattern.isprintable():
+        return Unreadable(text, "it has a character that cannot be seen, which no reply has; write it without")
+    if not pattern or len(pattern) > LONGEST:
         return Unreadable(text, f"write a code or some words, {LONGEST} characters at most")
     if _CODE.match(pattern) or _ENHANCED.match(pattern):
         if not pattern.startswith("5"):

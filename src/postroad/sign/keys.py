@@ -107,10 +107,12 @@ def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadab
     lines = _lines(front, below, first=(front + block).count(b"\n") + 1)
     if isinstance(lines, Unreadable):
         return lines
-    times = _times(lines)
+    times, replaced = _times(lines), _replaced(lines)
     if isinstance(times, Unreadable):
         return times
-    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times, _replaced(lines))
+    if isinstance(replaced, Unreadable):
+        return replaced
+    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times, replaced)
 
 
 def with_lines(octets: bytes, lines: Mapping[str, str]) -> bytes:
@@ -166,10 +168,12 @@ def _text(octets: bytes) -> list[str]:
     return [line.decode("utf-8", "replace") for line in octets.splitlines()]
 
 
-def _replaced(lines: Mapping[str, str]) -> tuple[str, ...]:
+def _replaced(lines: Mapping[str, str]) -> tuple[str, ...] | Unreadable:
     """The selectors that a rotation wrote down: should it be killed, the next one knows what is left to do."""
-    names = lines.get(REPLACES.lower(), "").partition(":")[2].split()
-    return tuple(name.lower() for name in names)
+    names = [parse_domain(f"{name}.example") for name in lines.get(REPLACES.lower(), "").partition(":")[2].split()]
+    if any(isinstance(name, Unreadable) for name in names):
+        return Unreadable(REPLACES, f"{REPLACES} names no selectors; write those of other keys, such as 2026a")
+    return tuple(str(name).removesuffix(".example") for name in names)
 
 
 def _times(lines: Mapping[str, str]) -> tuple[float, float] | Unreadable:

@@ -149,6 +149,10 @@ def _to_ascii(bare: str) -> str | Unreadable:
     try:
         return idna.encode(bare, uts46=True, transitional=False).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError) as problem:
+        if any(
+            "\ud800" <= char <= "\udfff" for char in bare
+        ):  # how Python has an octet of a file's name, or of a shell
+            return Unreadable(bare, "it is not valid UTF-8; write it in UTF-8, or in ASCII as xn--")
         return Unreadable(bare, f"not an internationalised domain name: {cut(str(problem))}")
 
 

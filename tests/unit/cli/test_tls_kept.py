@@ -134,6 +134,18 @@ def test_policy_that_cannot_be_fetched_any_more_still_holds(postroad_lab, relay,
     assert f"it ended on {moment(FETCHED_AT)}." in text
 
 
+def test_web_server_that_does_not_answer_is_told_beside_the_kept_policy(postroad_lab, relay):
+    """The kept one still holds. Nobody is asked twice: a server that hangs takes its time each time."""
+    lab = postroad_lab(HEAD + HOSTS + record("a1"), certificates=GOOD, policies={"example.com": ""})
+    lab.lab.web.policies.clear()
+    relay.keep("enforce", *BOTH)
+    status, found, text = look(lab, relay)
+    (sts,) = found["sts"]
+    assert (0, "enforce", True) == (status, sts["mode"], "mta-sts.example.com" in sts["unheard"])
+    assert "MTA-STS: nothing is known of the policy that is published now: https://mta-sts.example.com" in text
+    assert "goes as" not in text
+
+
 def test_relay_that_has_not_run_has_kept_nothing(postroad_lab, relay):
     """Its first mail fetches the policy; no spool is made."""
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)

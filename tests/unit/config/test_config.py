@@ -461,3 +461,26 @@ def test_file_may_be_shortened_by_whole_lines_or_changed_without_an_end_of_line(
     assert () == file.load().route
     path.write_text('hostname = "d.example"')
     assert "d.example" == file.load().hostname == file.load().hostname
+
+
+UNSEEN = ["\\u001b[31m", "a\\u202eb", "\\u0000", "x\\ny"]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ('dns.resolvers = ["192.0.2.1{}"]', "is not an address; write the name server's own, such as \"192.0.2.53\""),
+        ('metrics.listen = "127.0.0.1{}:25"', 'is not an address with a port; write both, such as "127.0.0.1:9925"'),
+        ('tls_report.organization = "{}"', "has a character that cannot be seen; write it without"),
+        ('route = [{{domains = ["*"], next_hop = "a.example", on_reject = {{match = "{}", route = "b"}}}}]',
+         "it has a character that cannot be seen, which no reply has; write it without"),
+        ('tls_report.sender = "{}"', "write an address as user@domain"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_seen_is_told_with_what_to_write(key, text, said):
+    """Once, and not as something else that is no use there."""
+    with pytest.raises(InputError) as wrong:
+        read(key.format(text), FILE)
+    assert any(line.endswith(said) for line in wrong.value.lines), wrong.value.lines
+    assert all(line.isprintable() and "mail.example.com" not in line for line in wrong.value.lines)

@@ -184,3 +184,9 @@ def test_whatever_a_file_holds(noise, place):
     """A key or a sentence, never an exception."""
     for octets in (noise, ED[:place] + noise + ED[place:], noise + ED):
         assert isinstance(read(octets), SigningKey | Unreadable)
+
+
+@pytest.mark.parametrize("names", [b"\x1b[31m a b", b"a..b", b"x" * 64, b"\xff", b"2026a \x00"])
+def test_what_a_key_replaces_are_selectors(names):
+    """Anything else was never written by a rotation."""
+    assert "names no selectors" in read(b"Replaces: " + names + b"\n" + ED).why

@@ -101,6 +101,9 @@ def test_bare_newline_in_a_command_is_refused(line):
 WRONG = [
     (b"MAIL FROM:<a@b.example>\r\n", [503]),
     (HELLO + b"RCPT TO:<a@b.example>\r\n", [250, 503]),
+    (b"RSET\r\nMAIL FROM:<a@b.example>\r\n", [250, 503]),
+    (HELLO + b"RSET\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 250]),
+    (b"HELO me.example\r\nMAIL FROM:<a@b.example>\r\n", [250, 250]),
     (HELLO + b"DATA\r\n", [250, 503]),
     (HELLO + b"MAIL FROM:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 503]),
     (HELLO + b"MAIL FROM:<a@b.example>\r\nDATA\r\n", [250, 250, 503]),
@@ -112,6 +115,9 @@ WRONG = [
     (HELLO + b"MAIL FROM:<a@b.example> SIZE=99999999999\r\n", [250, 552]),
     (HELLO + b"MAIL FROM:<\xc3\xa9@b.example>\r\n", [250, 550]),
     (HELLO + b"VRFY ann\r\nEXPN list\r\nHELP\r\n", [250, 252, 502, 214]),
+    (HELLO + b"\r\nNOOP\r\n", [250, 500, 250]),
+    (HELLO + b"\nNOOP\r\n", [250, 500, 250]),
+    (HELLO + b"RSET\r\nQUIT\r\n", [250, 250, 221]),
     (HELLO + b"X" * 5000 + b"\r\nNOOP\r\n", [250, 500, 250]),
     (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nRSET\r\nDATA\r\n", [250, 250, 250, 250, 503]),
     (HELLO + b"MAIL FROM:<@x.example,@y.example:a@b.example>\r\n", [250, 250]),
@@ -275,6 +281,8 @@ def test_server_hears_the_same_whole_or_in_pieces(octets, size):
 
 
 @given(st.binary(max_size=60) | st.lists(st.sampled_from([b"\r", b"\n", b".", b"a"])).map(b"".join), st.integers(1, 5))
+@example(b"\r\n.x\r\n", 100)
+@example(b"\r\n..\r\n.\r\n", 100)
 def test_dots_come_back_as_they_went(body, size):
     """Stuffed and read in any pieces, a body is itself, with a CRLF at its end."""
     body = canonical(body)

@@ -37,6 +37,7 @@ from postroad.smtp import (
     Violation,
     Write,
 )
+from postroad.smtp.transaction import host_outcome
 from postroad.smtp.wire import NewlineCheck
 from postroad.smtp.wire import has_bare as wire_has_bare
 from postroad.words.mail import Envelope, Mailbox, Recipient
@@ -210,6 +211,23 @@ def test_answer_to_rcpt_is_no_receipt():
     transaction.begin()
     events = client.receive(b"250 extra\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n554 5.7.1 spam\r\n")
     assert [Reply, Reply, Violation] == [type(event) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (Reply(421, ("bye",)), "4.3.0"),
+        (Reply(421, ("4.7.0 too many",)), "4.7.0"),
+        (Reply(554, ("no",)), "4.3.0"),
+        (Reply(554, ("5.7.1 not you",)), "4.3.0"),
+    ],
+)
+def test_who_ends_the_session_defers_the_mail(reply, status):
+    """Whatever the reply: the status is one that may be tried again, the host's own if that says so."""
+    outcome = host_outcome(reply, Phase.MAIL)
+    assert (Result.DEFERRED, Scope.HOST, status, Phase.MAIL, reply) == (
+        outcome.result, outcome.scope, outcome.status, outcome.phase, outcome.reply,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [250, 251, 299])

@@ -14,6 +14,7 @@ from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
 
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
+from postroad.spool.postgres.commits import BEGIN
 from postroad.spool.postgres.trouble import trouble_with
 
 
@@ -23,6 +24,7 @@ class Breaking:
     def __init__(self, db, fate):
         self.db = db
         self.fate = fate
+        self.is_odd = False
 
     def __getattr__(self, name):
         found = getattr(self.db, name)
@@ -32,6 +34,8 @@ class Breaking:
         """Send a statement, if it is not the one."""
 
         async def send(query, *args, **kwargs):
+            if self.is_odd:
+                self.lose()
             now = self.fate.strikes(query)
             if now and self.fate.before:
                 self.lose()
@@ -43,7 +47,10 @@ class Breaking:
         return send
 
     def lose(self):
-        """As a cable cut."""
+        """As a cable cut, or as a pooler that hangs up while the driver speaks: that is of no use any more."""
+        if self.fate.is_odd:
+            self.is_odd = True
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
         self.db.terminate()
         raise asyncpg.exceptions.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
@@ -51,10 +58,11 @@ class Breaking:
 class Fate:
     """Which statement it is, of all or only of some; `down`: there is no server any more from then on."""
 
-    def __init__(self, *, before=False, only="", goes_down=False):
+    def __init__(self, *, before=False, only="", goes_down=False, is_odd=False):
         self.at = 0  # none, until it is said
         self.seen = 0
         self.before = before
+        self.is_odd = is_odd
         self.only = only
         self.goes_down = goes_down
         self.down = False
@@ -103,21 +111,25 @@ async def day(fate, at):
         return body, stats, seen, again
 
 
-def end_of_day(at, *, commit=False):
+def end_of_day(at, *, only="", **how):
     """What is seen if the connection is lost at that statement: before a COMMIT arrives, or before an answer does."""
-    fate = Fate(before=commit, only="COMMIT" if commit else "")
+    fate = Fate(before=only == "COMMIT", only=only, **how)
     with patch.object(connections, "_PAUSES_S", (0.0,)):
         return loop().run(day(fate, at)), fate.seen
 
 
-@pytest.mark.parametrize(("commit", "share"), [(False, 14), (True, 4)], ids=["answers", "commits"])
-def test_the_connection_is_lost_at_any_statement(commit, share):
+@pytest.mark.parametrize(
+    ("how", "share"),
+    [({}, 14), ({"only": "COMMIT"}, 4), ({"only": BEGIN, "is_odd": True}, 4)],
+    ids=["answers", "commits", "out of step"],
+)
+def test_the_connection_is_lost_at_any_statement(how, share):
     """Each call comes out as if nothing had happened: done once. All of them in a thorough run, else some."""
-    expected, statements = end_of_day(10**6, commit=commit)
+    expected, statements = end_of_day(10**6, **how)
     assert ([(0, 1, NOW), (1, 2, None), (1, 0, None), (1, 0, None)], ["m2", "m3", "r1"]) == expected[2:]
     assert statements > share
     for at in random.Random(share).sample(range(1, statements + 1), min(examples(share), statements)):
-        assert expected == end_of_day(at, commit=commit)[0], at
+        assert expected == end_of_day(at, **how)[0], at
 
 
 def test_a_commit_that_nobody_can_be_asked_about():

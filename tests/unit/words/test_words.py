@@ -161,3 +161,8 @@ def test_distinct_keeps_the_first_of_each(drawn):
     kept = distinct(recipients)
     assert list(dict.fromkeys(each.mailbox for each in recipients)) == [each.mailbox for each in kept]
     assert all(next(each for each in recipients if each.mailbox == one.mailbox) is one for one in kept)
+
+
+def test_octets_of_another_encoding_are_named_as_that():
+    """A file's name or a word of the command line in Latin-1, as Python has it."""
+    assert "it is not valid UTF-8" in parse_domain(b"b\xfcro.example".decode("utf-8", "surrogateescape")).why

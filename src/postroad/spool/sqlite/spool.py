@@ -157,6 +157,10 @@ class SqliteSpool:
         while await self._writer.submit(self._kinds.sweep_arrivals, now):
             pass
 
+    async def concerns(self) -> tuple[str, ...]:
+        """See Spool. Nobody else uses it."""
+        return ()
+
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
         return await self._reader.ask(queue.listed, selection, limit)

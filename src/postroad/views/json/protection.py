@@ -92,7 +92,8 @@ class StsKeptJson(TypedDict):
 class StsJson(TypedDict):
     """The MTA-STS policy of a domain that counts, and what is published; `why` if there is none.
 
-    `kept` is what the relay of the settings has kept, `refreshed` the policy that its next refresh puts in its place.
+    `kept` is what the relay of the settings has kept, `refreshed` the policy that its next refresh puts in its place,
+    `unheard` why nothing is known of the policy that is published.
     """
 
     domain: str
@@ -107,6 +108,7 @@ class StsJson(TypedDict):
     published_id: str | None
     kept: StsKeptJson | None
     refreshed: StsPolicyJson | None
+    unheard: str | None
     faults: list[StsFaultJson]
 
 
@@ -165,6 +167,7 @@ def _sts(seen: PolicySeen, at: float) -> StsJson:
         "published_id": published.id or None,
         "kept": _kept(seen.kept) if seen.kept else None,
         "refreshed": sts_policy_shape(seen.refreshed) if seen.refreshed else None,
+        "unheard": seen.unheard or None,
         "faults": [_fault(each) for each in (*published.record_faults, *published.policy_faults)],
     }
 

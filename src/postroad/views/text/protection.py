@@ -121,8 +121,11 @@ def _sts(seen: PolicySeen, at: float) -> Iterator[str]:
     yield from _kept(seen, at)
     if known.why:
         yield f"MTA-STS: {known.why}."
+    if seen.unheard and known.policy:
+        yield f"MTA-STS: nothing is known of the policy that is published now: {seen.unheard}."
     if isinstance(seen.published, StsPublished):
-        yield from (f"MTA-STS record: {each}." for each in seen.published.record_faults)
+        untold = (each for each in seen.published.record_faults if not known.why.endswith(str(each)))
+        yield from (f"MTA-STS record: {each}." for each in untold)
         yield from (f"MTA-STS policy: {each}." for each in seen.published.policy_faults)
 
 
