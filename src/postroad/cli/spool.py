@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
-from os.path import realpath
+from os.path import realpath  # Path.resolve fails at links in a circle
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 

@@ -5,9 +5,9 @@ import io
 import os
 
 import pytest
+from tests.support.waiting import fill
 from typer.testing import CliRunner
 
-from postroad.build import open_spool
 from postroad.cli.root import app
 from postroad.cli.sendmail import run
 
@@ -105,19 +105,16 @@ def test_path_where_no_spool_can_be_is_a_usage_error(tmp_path, settings_with, pl
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("is_source", [True, False])
-def test_nothing_is_moved_from_or_to_such_a_path(tmp_path, place, is_source):
-    """The other one is a spool, and stays as it is."""
-    where = place(tmp_path)
-
-    async def make():
-        await (await open_spool(tmp_path / "sound", node="relay", history_s=1.0, reserve=0)).close()
-
-    asyncio.run(make())
-    ends = (where, tmp_path / "sound") if is_source else (tmp_path / "sound", where)
-    done = CliRunner().invoke(app, ["spool", "move", *map(str, ends)])
-    said = complaint(done)
-    assert (2, True) == (done.exit_code, str(where) in said), said
+@pytest.mark.parametrize("is_from", [True, False], ids=["from", "to"])
+def test_nothing_is_moved_from_there_nor_to_it(tmp_path, place, is_from):
+    """With the path, and without a traceback; the other one stays as it is."""
+    (tmp_path / "there").mkdir()
+    where = str(place(tmp_path / "there"))
+    asyncio.run(fill(tmp_path / "good"))
+    good = str(tmp_path / "good")
+    done = CliRunner().invoke(app, ["spool", "move", *([where, good] if is_from else [good, where])])
+    assert (2, True) == (done.exit_code, where in complaint(done)), done.stderr
+    assert 0 == CliRunner().invoke(app, ["spool", "check", "--spool", good]).exit_code
 
 
 @pytest.mark.parametrize("place", [each for each in PLACES if each not in (database_in_circle, pipe, folder)])
