@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.support.letters import NOW, letter, recipients
 
 from postroad.spool import Parcel, Settlement
-from postroad.spool.base import PARCELS, REROUTED, Reroute, rerouted
+from postroad.spool.base import PARCELS, REROUTED, Reroute, rerouted, split
 
 CALLS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.booleans(), st.booleans()), max_size=8)
 ELSEWHERE = recipients("zoe@far.example")
@@ -32,3 +32,14 @@ def test_a_parcel_that_takes_another_route_has_a_number_its_message_never_had(ca
     assert expected == [parcel.number for parcel in made]
     assert len(set(expected)) == len(expected)
     assert all((ELSEWHERE, ("b",)) == (each.mail.envelope.recipients, each.routes) for each in made)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x.example", "y.example", "z.example"])), min_size=1)
+)
+def test_a_destination_has_its_own_recipients_and_no_others(who):
+    """Each once for each time it was named, in their order: nobody's mail goes to two destinations."""
+    mail = letter("m1", *("@".join(each) for each in who))
+    expected = {domain: [f"{name}@{domain}" for name, at in who if at == domain] for _, domain in who}
+    parts = [(domain, [str(each.mailbox) for each in part.envelope.recipients]) for domain, part in split(mail)]
+    assert list(expected.items()) == parts
