@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from tests.faults import namespaces, real, scenarios
+from tests.faults.spools import FOLDER, KINDS
 from tests.faults.stage import Scale
 from tests.faults.worlds import Loopback, Namespaces
 
@@ -52,12 +53,15 @@ def main():
     parser.add_argument("--seed", type=int, default=Scale().seed)
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--burst", type=int, default=20_000, help="messages that clients send at full load (20000)")
+    parser.add_argument("--spool", choices=KINDS, default=FOLDER, help="what the relays keep mail in (sqlite)")
     parser.add_argument(
         "--namespaces", action="store_true", help=f"with real sinks in network namespaces: {', '.join(scenarios.REAL)}"
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(scenarios.ALL))
     asked = parser.parse_args()
     playable = scenarios.REAL if asked.namespaces else tuple(scenarios.ALL)
+    if asked.spool != FOLDER:
+        playable = [name for name in playable if name in (*scenarios.EITHER, *scenarios.CLUSTERED)]
     if unknown := set(asked.names) - set(playable):
         parser.error(f"no scenario {', '.join(sorted(unknown))}; choose one of {', '.join(playable)}")
     if asked.namespaces and (obstacle := namespaces.obstacle() or real.obstacle()):
@@ -72,6 +76,7 @@ def main():
             burst=asked.burst,
             seed=asked.seed,
             world=world,
+            spool=asked.spool,
         )
         found = _play(asked.names or playable, scale)
     if asked.json:

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 
 PATIENCE_S = 60.0  # without any change for so long nothing more is hoped for
@@ -19,7 +19,7 @@ class Ledger:
     def __init__(self):
         self.accepted = set()
         self.taken = Counter()
-        self.fresh = set()  # taken since the last start of the relay
+        self.fresh = defaultdict(set)  # taken since the last start of a relay, by the address it came from
         self.damaged = set()
         self.reports = 0  # notifications that came back to the sender
         self.unanswered = 0  # taken by an exchanger that died before it said so
@@ -31,7 +31,7 @@ class Ledger:
         found = _SUM.search(content)
         return bool(found) and int(found[1]) == zlib.crc32(content.partition(b"\r\n\r\n")[2])
 
-    def take(self, sender, mailboxes, content):
+    def take(self, sender, mailboxes, content, source=""):
         """An exchanger has a whole message."""
         if not sender:
             self.reports += 1
@@ -39,9 +39,17 @@ class Ledger:
         is_whole = self.is_whole(content)
         for mailbox in mailboxes:
             self.taken[mailbox] += 1
-            self.fresh.add(mailbox)
+            self.fresh[source].add(mailbox)
             if not is_whole:
                 self.damaged.add(mailbox)
+
+    def pop_fresh(self, source):
+        """What was taken from there since the last such question; "": from anywhere."""
+        if source:
+            return self.fresh.pop(source, set())
+        fresh = set().union(*self.fresh.values())
+        self.fresh.clear()
+        return fresh
 
     @property
     def missing(self):

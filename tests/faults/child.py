@@ -2,12 +2,15 @@
 
 The file has one double, the seconds by which the clock of this process is ahead; without one it is the machine's. With
 a penalty, in seconds, hosts are left alone for so long at first. With a port, MTA-STS policies are looked for there,
-and the authority of the lab is the only one. Nothing else is different from the relay.
+and the authority of the lab is the only one. Constants, by their full names in JSON, have other values: a lease is as
+short as a test. Nothing else is different from the relay.
 """
 
 import ctypes
+import json
 import mmap
 import os
+import pkgutil
 import signal
 import struct
 import sys
@@ -23,7 +26,7 @@ _real = time.time
 time.time = lambda: _real() + (struct.unpack("d", _clock[0])[0] if _clock else 0.0)  # before anybody keeps it
 
 
-def main(parent, nice, clock, penalty, https, arguments):
+def main(parent, nice, clock, penalty, https, constants, arguments):  # noqa: PLR0913, PLR0917  # words of a command
     """Bend the clock, then be the relay."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it was to be told
@@ -38,6 +41,9 @@ def main(parent, nice, clock, penalty, https, arguments):
     made = service.relay_settings
     if penalty:
         service.relay_settings = lambda config: _forgiving(made(config), float(penalty))
+    for constant, value in json.loads(constants).items():
+        place, _, name = constant.rpartition(".")
+        setattr(pkgutil.resolve_name(place), name, value)
     if https:
         _look_in_lab(int(https))
     sys.argv = ["postroad", *arguments]
@@ -58,4 +64,4 @@ def _forgiving(settings, penalty_s):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5], sys.argv[6:])
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:7], sys.argv[7:])

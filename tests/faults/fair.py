@@ -12,8 +12,7 @@ from tests.faults.load import Talk
 from tests.faults.stage import Stage
 
 from postroad.net import bind, serve
-from postroad.spool import StoredMail
-from postroad.spool.sqlite import SqliteSpool
+from postroad.spool import StoredMail, open_place
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
 NEVER = {"retry": {"first": "1h", "longest": "1h"}}  # what is not woken is not delivered
@@ -133,7 +132,7 @@ async def mountain(scale):
     zone = "".join(f"s{number}.example. IN MX 10 a.sink.example.\n" for number in range(scale.singles))
     async with Stage("mountain", 32, scale, zone=zone) as stage:
         piled = time.monotonic()
-        await _pile_up(stage.spool, scale.mountain)
+        await pile_up(stage, scale.mountain)
         begun = time.monotonic()
         await stage.relay.start()
         started = time.monotonic()
@@ -203,20 +202,21 @@ async def _hand_over(talk, mailbox):
     await talk.say(LETTER + b".\r\n", 250)
 
 
-async def _pile_up(folder, count):
-    """Put so many messages for one destination into a spool that nobody uses yet, due at once."""
-    spool = await SqliteSpool.open(folder, node="relay")
-    sender, now = parse_mailbox("sender@home.example"), time.time()
+async def pile_up(stage, count, others=()):
+    """Put so many messages for one destination, and one for each of others, into a spool that nobody uses yet."""
+    spool = await open_place(stage.store.where, node=stage.relay.node)
+    sender, now = parse_mailbox("sender@home.example"), time.time()  # due at once
+    mailboxes = [*(f"b{number}@one.example" for number in range(count)), *others]
     try:
-        for first in range(0, count, BATCH):
-            some = (_mail(number, sender, now) for number in range(first, min(first + BATCH, count)))
-            await asyncio.gather(*(spool.add(mail, LETTER) for mail in some))
+        for first in range(0, len(mailboxes), BATCH):
+            some = enumerate(mailboxes[first : first + BATCH], first)
+            await asyncio.gather(*(spool.add(_mail(number, mailbox, sender, now), LETTER) for number, mailbox in some))
     finally:
         await spool.close()
 
 
-def _mail(number, sender, now):
-    recipient = Recipient(parse_mailbox(f"b{number}@one.example"))
+def _mail(number, mailbox, sender, now):
+    recipient = Recipient(parse_mailbox(mailbox))
     return StoredMail(f"PILE{number:010}", Envelope(sender, (recipient,)), now, number, len(LETTER))
 
 

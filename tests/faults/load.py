@@ -2,6 +2,8 @@
 
 import asyncio
 import zlib
+from itertools import cycle
+from math import inf
 
 from tests.faults.books import NO_REPLY, PATIENCE_S
 
@@ -15,13 +17,14 @@ class RefusedError(Exception):
 
 
 class Letters:
-    """Messages, each with recipients of its own: one in ten goes to two domains, `big` in a hundred are in pieces."""
+    """Messages, each with recipients of its own: `both` in a hundred for two domains, `big` in a hundred in pieces."""
 
-    def __init__(self, rng, *, big=2, lines=40, many=1):
+    def __init__(self, rng, *, big=2, lines=40, many=1, both=10):
         self._rng = rng
         self.big = big
         self._lines = lines
         self.domains = DOMAINS
+        self._both = both
         self._many = many  # recipients in each domain
         self._count = 0
 
@@ -29,7 +32,7 @@ class Letters:
         """The mailboxes and the octets of another message."""
         self._count += 1
         rng = self._rng
-        domains = self.domains[:2] if rng.random() < 0.1 else (rng.choice(self.domains),)
+        domains = self.domains[:2] if rng.random() < self._both / 100 else (rng.choice(self.domains),)
         lines = rng.randrange(4000, 9000) if rng.random() < self.big / 100 else rng.randrange(1, self._lines)
         text = b"%d %d\r\n" % (self._count, rng.getrandbits(64)) + LINE * lines
         head = b"Subject: %d\r\nX-Test-Sum: %d\r\n\r\n" % (self._count, zlib.crc32(text))
@@ -38,11 +41,11 @@ class Letters:
 
 
 class Load:
-    """Some clients at once, from one address; they come back whenever they are cut off."""
+    """Some clients at once, from one address; cut off, they come back, to the next of these places."""
 
-    def __init__(self, place, ledger, letters, *, connections=10, source, rest_s=0.0):
+    def __init__(self, places, ledger, letters, *, connections=10, source, rest_s=0.0):
         self.sent = 0
-        self._place = place
+        self._places = cycle(places)
         self._ledger = ledger
         self._letters = letters
         self._source = source
@@ -63,6 +66,10 @@ class Load:
         self._goes_on = False
         await asyncio.gather(*self._tasks)
 
+    async def send(self, count):
+        """So many messages, one after the other, in a session at the next place."""
+        await self._session(self.sent + count)
+
     async def _client(self):
         while self._goes_on:
             try:
@@ -70,13 +77,13 @@ class Load:
             except (OSError, RefusedError):
                 await asyncio.sleep(REST_S)
 
-    async def _session(self):
-        reader, writer = await asyncio.open_connection(*self._place, local_addr=(self._source, 0))
+    async def _session(self, most=inf):
+        reader, writer = await asyncio.open_connection(*next(self._places), local_addr=(self._source, 0))
         talk = Talk(reader, writer, self._ledger)
         try:
             await talk.expect(220)
             await talk.say(b"EHLO client.example\r\n", 250)
-            while self._goes_on:
+            while self._goes_on and self.sent < most:
                 await self._send(talk)
                 if self._rest_s:
                     await asyncio.sleep(self._rest_s)

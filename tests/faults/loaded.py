@@ -1,6 +1,7 @@
 """All that a relay loads, and has made of its settings before it reads them; see `nursery`."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from tests.faults import child
 
@@ -11,7 +12,7 @@ LOADED = (
     "dns.rdtypes.ANY.TXT", "dns.rdtypes.IN.A", "dns.rdtypes.IN.AAAA", "dns.zonefile", "postroad.cli.root",
     "postroad.build", "postroad.config.loading", "postroad.dns.master", "postroad.net.descriptors",
     "postroad.relay.process", "postroad.relay.service", "postroad.spool.sqlite.spool", "postroad.views.text.blocks",
-    "tests.faults.nursery",
+    "tests.faults.nursery", *(["postroad.spool.postgres.spool"] if find_spec("asyncpg") else ()),
 )  # fmt: skip
 for name in LOADED:
     import_module(name)

@@ -37,25 +37,33 @@ class Log(StrEnum):
 class RelayProcess:
     """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers.
 
-    `https_port`: where it looks for MTA-STS policies, of hosts for which the authority of the lab vouches.
+    `https_port`: where it looks for MTA-STS policies, of hosts for which the authority of the lab vouches. `node`: its
+    name in the spool; `source`: the address that it delivers from, "" for any. `constants`: others of
+    its modules than it has, by their full names.
     """
 
     def __init__(  # noqa: PLR0913  # each has a default and is written by name
-        self, folder, place, *, how=(), penalty_s=None, workers=1, log_to=Log.FILE, https_port=0
-    ):
+        self, folder, place, *, how=(), penalty_s=None, workers=1, log_to=Log.FILE, https_port=0,
+        node="relay", source="", constants=None,
+    ):  # fmt: skip
         self.place = place
+        self.node = node
+        self.source = source
         self.how = how  # what stands before its command, to be run elsewhere; or FORKED
         self.starts = 0
+        self.folder = folder  # of its settings and its log
         self._log = folder / "relay.log"
         self._settings = folder / "relay.toml"
         self._clock = folder / "clock"
         self._penalty = "" if penalty_s is None else str(penalty_s)
         self._https = str(https_port or "")
+        self.constants = constants or {}
         self._process = None
         self._workers = workers
         self._log_to = log_to
         self._unread = []  # ends of pipes that nobody reads
         self.nice = 0
+        self.is_buried = False  # killed, and not started again
         self.limits = {}  # of the process: RLIMIT_..., soft and hard
 
     @property
@@ -76,12 +84,14 @@ class RelayProcess:
     def spawn(self):
         """Start it; it is not ready yet."""
         words = ["relay", "--config", str(self._settings)] + ["--workers", str(self._workers)] * (self._workers > 1)
-        arguments = (self.nice, str(self._clock) if self._clock.exists() else "", self._penalty, self._https, words)
+        clock = str(self._clock) if self._clock.exists() else ""
+        arguments = (self.nice, clock, self._penalty, self._https, json.dumps(self.constants), words)
         if self.how is FORKED:
             self._process = Forked(arguments, self._open_log(), self.limits)
         else:
             self._process = self._run(*arguments)
         self.starts += 1
+        self.is_buried = False
 
     async def start(self):
         """Start it, and wait until its port is open.
@@ -103,6 +113,7 @@ class RelayProcess:
 
     async def kill(self):
         """End it as a crash does, with the one that delivers."""
+        self.is_buried = True
         children = self.children() if self.is_alive else ()
         if self.is_alive:
             os.killpg(self.pid, signal.SIGKILL)
@@ -120,7 +131,7 @@ class RelayProcess:
         """These processes stand still: a signal takes its time, above all on a busy machine."""
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        await until(lambda: all(_state(pid) in "TZ" for pid in pids))
+        await until(lambda: all(map(has_stopped, pids)))
         try:
             yield
         finally:
@@ -134,8 +145,8 @@ class RelayProcess:
             os.close(end)
         self._unread.clear()
 
-    def _run(self, nice, clock, penalty, https, words):
-        child = ["tests.faults.child", str(os.getpid()), str(nice), clock, penalty, https]
+    def _run(self, nice, clock, penalty, https, constants, words):
+        child = ["tests.faults.child", str(os.getpid()), str(nice), clock, penalty, https, constants]
         command = [*self.how, sys.executable, "-m", *child, *words]
         with self._open_log().open("ab", buffering=0) as log:
             process = subprocess.Popen(
@@ -196,6 +207,11 @@ class RelayProcess:
 def is_running(pid):
     """Whether a process is there and no zombie: where nobody collects orphans they stay as such."""
     return _state(pid) != "Z"
+
+
+def has_stopped(pid):
+    """Whether a process stands still, or has ended."""
+    return _state(pid) in "TZ"
 
 
 def _state(pid):

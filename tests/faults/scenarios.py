@@ -1,7 +1,10 @@
 """All scenarios by name."""
 
+from dataclasses import replace
+
 from tests.faults import (
     clocks,
+    clusters,
     crashes,
     crowds,
     disks,
@@ -15,6 +18,7 @@ from tests.faults import (
     resting,
 )
 from tests.faults.books import Figures
+from tests.faults.spools import FOLDER, POSTGRES, obstacle
 
 ALL = {
     "kill": crashes.kill,
@@ -48,13 +52,38 @@ ALL = {
     "resting": resting.one,
     "resting-split": resting.split,
     "mountain": fair.mountain,
+    "nodes": clusters.nodes,
+    "database": clusters.database,
+    "paused": clusters.paused,
+    "xmin": clusters.xmin,
+    "many": clusters.many,
 }
 
+CLUSTERED = ("nodes", "database", "paused", "xmin", "many")  # several relays on one database
+LONG = ("xmin", "many")  # say nothing in a short form that another one does not say
+EITHER = (
+    "kill",
+    "workers",
+    "parent",
+    "worker",
+    "dns",
+    "hosts",
+    "dying",
+    "reroute",
+    "limit",
+    "step",
+    "outage",
+    "tarpits",
+)
 REAL = ("sluggish", "outage", "tarpits", "instep", "instep-split", "resting", "resting-split")  # also in namespaces
 
 
 async def play(name, scale):
     """One of them; a relay that does not start is a finding, too."""
+    if name in CLUSTERED and scale.spool == FOLDER:
+        scale = replace(scale, spool=POSTGRES)
+    if why := obstacle(scale.spool):
+        return Figures(name, skipped=why)
     try:
         return await ALL[name](scale)
     except RuntimeError as problem:

@@ -80,13 +80,21 @@ class Sink:
         self.pause_s = 0.0
         self._may_answer = asyncio.Event()  # the final dot
         self._may_answer.set()
-        self.sessions = 0
+        self._may_go_on = asyncio.Event()  # with a recipient
+        self._may_go_on.set()
+        self.kept = 0  # sessions that wait for that
+        self.peers = Counter()  # sessions, by the address of the other end
         self.taken = self.deferred = 0
         self.ledger = ledger
         self.rng = rng
         self._door = self._listening = None
         self._streams = set()
         self._port = 0
+
+    @property
+    def sessions(self):
+        """Connections that are open."""
+        return self.peers.total()
 
     async def open(self, port):
         """Take mail on a port."""
@@ -111,6 +119,17 @@ class Sink:
     async def release(self):
         """Answer them all."""
         self._may_answer.set()
+        self._may_go_on.set()
+
+    def keep(self):
+        """Answer no RCPT until released."""
+        self._may_go_on.clear()
+
+    async def may_go_on(self):
+        """Wait until it may answer RCPT."""
+        self.kept += 1
+        await self._may_go_on.wait()
+        self.kept -= 1
 
     async def freeze(self):
         """Die as a machine without power does: nothing is refused, nothing answered."""
@@ -133,7 +152,8 @@ class Sink:
         await self._door.open()
 
     async def _serve(self, stream):
-        self.sessions += 1
+        peer = str(stream.peer.address)
+        self.peers[peer] += 1
         self._streams.add(stream)
         try:
             await _Session(self, stream).run()
@@ -141,7 +161,7 @@ class Sink:
             stream.abort()
         finally:
             self._streams.discard(stream)
-            self.sessions -= 1
+            self.peers[peer] -= 1
 
 
 class _Session:
@@ -179,6 +199,8 @@ class _Session:
         else:
             self._mood = self._sink.rng.choice(self._sink.moods) if isinstance(event, Rcpt) else self._mood
             self._die_if(Mood.AT_RCPT, when=isinstance(event, Rcpt))
+            if isinstance(event, Rcpt):
+                await self._sink.may_go_on()
             self._command(event)
 
     def _command(self, command):
@@ -206,7 +228,7 @@ class _Session:
             self._sink.taken += 1
             envelope = self._server.transaction.envelope
             mailboxes = [str(recipient.mailbox) for recipient in envelope.recipients]
-            self._sink.ledger.take(envelope.reverse_path, mailboxes, content)
+            self._sink.ledger.take(envelope.reverse_path, mailboxes, content, str(self._stream.peer.address))
             shown = self._shown if self._stream.tls else None
             self._sink.witnessed.update((mailbox.rpartition("@")[2], shown) for mailbox in mailboxes)
         elif end is NEVER:

@@ -6,10 +6,9 @@ import math
 import os
 import shutil
 import signal
-import sqlite3
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,10 +18,10 @@ from tests.faults.books import LOOK_S, Figures, Ledger, until
 from tests.faults.load import Letters, Load
 from tests.faults.ports import free_port
 from tests.faults.relays import FORKED, RelayProcess, is_running, write_settings
+from tests.faults.spools import FOLDER, spool_of
 from tests.faults.worlds import Loopback
 
-from postroad.spool import Selection, SpoolError, State
-from postroad.spool.sqlite import SqliteSpool
+from postroad.spool import open_place
 
 ZONE = """
 $TTL 1
@@ -45,7 +44,7 @@ class Scale:
 
     `part`: of the messages that a scenario asks for before it goes on. `rest_s`: what a client rests after each
     message; without, as much is sent as the machine can take. `is_forked`: its relays are forks of a process that has
-    loaded all, not started as users start theirs.
+    loaded all, not started as users start theirs. `spool`: what kind they have.
     """
 
     kills: int = 50
@@ -63,6 +62,7 @@ class Scale:
     seed: int = 20261121
     world: object = Loopback()
     is_forked: bool = False
+    spool: str = FOLDER
 
 
 SHORT = Scale(
@@ -86,11 +86,13 @@ class Stage:
     """`async with Stage(...)`: the exchangers are open, the relay is not started yet; at the end all is gone.
 
     Every scenario has a network of its own, so that all may play at once. `zone`: more names.
-    `settings`: more tables, or a function that makes them of the port of the exchangers. `relay`: options of
-    RelayProcess.
+    `settings`: more tables, or a function that makes them of the port of the exchangers. `nodes`: how many relays share
+    the spool. `relay`: options of RelayProcess.
     """
 
-    def __init__(self, name, network, scale, *, settings=None, zone="", forgiving=False, **relay):
+    def __init__(  # noqa: PLR0913  # each has a default and is written by name
+        self, name, network, scale, *, settings=None, zone="", forgiving=False, nodes=1, **relay
+    ):
         self.world = scale.world
         self.net = self.world.net(network)
         self.scale = scale
@@ -99,33 +101,42 @@ class Stage:
         self.ledger = Ledger()
         self.letters = Letters(self.rng)
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-faults-"))
-        self.spool = self.folder / "spool"
+        self.store = spool_of(scale.spool, self.folder, in_memory=scale.is_forked)
         self.sinks = [self.world.sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
         self.port = free_port([str(sink.address) for sink in self.sinks])
-        place, penalty_s = self.world.place(network), scale.penalty_s if forgiving else None
-        how = FORKED if scale.is_forked else self.world.at_relay
-        self.relay = RelayProcess(self.folder, place, how=how, penalty_s=penalty_s, **relay)
-        self._write_settings(place, settings(self.port) if callable(settings) else settings or {}, zone)
+        more = settings(self.port) if callable(settings) else settings or {}
+        self._penalty_s = scale.penalty_s if forgiving else None
+        self.relays = [self._relay(network, number, nodes, relay) for number in range(nodes)]
+        self.relay = self.relays[0]
+        for each in self.relays:
+            self._write_settings(each, more, zone)
         self._began = 0.0
 
     async def __aenter__(self):
         self._began = time.monotonic()
+        await self.store.make()
         for sink in self.sinks:
             await sink.open(self.port)
         return self
 
     async def __aexit__(self, *_):
-        await self.relay.kill()
-        self.relay.close()
+        for relay in self.relays:
+            await relay.kill()
+            relay.close()
         for sink in self.sinks:
             await sink.end()
+        await self.store.end()
         shutil.rmtree(self.folder)
 
+    @property
+    def spool(self):
+        """The folder of the spool."""
+        return self.store.path
+
     def load(self, **options):
-        """Clients for the relay."""
-        return Load(
-            self.relay.place, self.ledger, self.letters, source=self.world.clients, rest_s=self.scale.rest_s, **options
-        )
+        """Clients for the relays."""
+        places = [relay.place for relay in self.relays]
+        return Load(places, self.ledger, self.letters, source=self.world.clients, rest_s=self.scale.rest_s, **options)
 
     def address(self, number):
         """One of the network of this scenario."""
@@ -142,10 +153,11 @@ class Stage:
         if not await until(lambda: len(self.ledger.accepted) >= wanted, lambda: len(self.ledger.accepted)):
             self.figures.must(holds=False, otherwise=f"no mail is accepted any more: {dict(self.ledger.replies)}")
 
-    async def kill(self):
-        """Kill the relay, and read in the spool it leaves which deliveries were in flight: those may come twice."""
-        await self.relay.kill()
-        await self._count_doubts()
+    async def kill(self, relay=None):
+        """Kill a relay, and read in the spool it leaves which deliveries were in flight: those may come twice."""
+        relay = relay or self.relay
+        await relay.kill()
+        await self._count_doubts(relay)
 
     async def kill_parent(self):
         """Kill the one that receives alone: the other is to end with it, and leave port and spool to the next."""
@@ -154,7 +166,7 @@ class Stage:
         self.figures.must(ended, f"the one that delivers lives {ORPHANS_S:g} s after the one that receives")
         for pid in filter(is_running, orphans):
             os.kill(pid, signal.SIGKILL)
-        await self._count_doubts()
+        await self._count_doubts(self.relay)
 
     async def kill_deliverer(self):
         """Kill the one that delivers; the other stands still until it is read which deliveries there may be twice."""
@@ -163,33 +175,41 @@ class Stage:
         async with self.relay.paused(self.relay.pid):
             os.kill(killed, signal.SIGKILL)
             await until(lambda: not is_running(killed))
-            claimed = [mailbox for mailboxes in (await self._claimed()).values() for mailbox in mailboxes]
+            claimed = [mailbox for mailboxes in (await self.store.claimed()).values() for mailbox in mailboxes]
         self.figures.kills += 1
         self.figures.promised += len(claimed)
         self.ledger.doubtful = (self.ledger.doubtful or Counter()) + Counter(claimed)
 
-    async def _count_doubts(self):
-        ended = await until(lambda: not any(sink.sessions for sink in self.sinks))
+    async def _count_doubts(self, relay):
+        source = relay.source
+        ended = await until(lambda: not any(sink.peers[source] if source else sink.sessions for sink in self.sinks))
         self.figures.must(ended, "connections outlive the relay")
         self.figures.kills += 1
-        self.figures.promised += await self._in_doubt()
-        self.ledger.fresh.clear()
+        await self.doubt(relay)
+
+    async def doubt(self, relay):
+        """What a relay had claimed that does nothing any more, and an exchanger has taken from it, may come twice."""
+        claimed = (await self.store.claimed()).get(relay.node, set())
+        doubtful = claimed & self.ledger.pop_fresh(relay.source)
+        self.figures.promised += len(doubtful)
+        if self.ledger.doubtful is not None:
+            self.ledger.doubtful.update(doubtful)
 
     async def drain(self):
         """Wait until the spool is empty, then end the relay in order."""
         async with self._watched() as is_drained:
             is_empty = await until(is_drained, lambda: (self.ledger.taken.total(), len(self.ledger.missing)))
         self.figures.must(is_empty, "the spool does not run empty")
-        memory = self.relay.rss_mib()
-        self.figures.notes["rss_mib"] = memory[0]
-        status = await self.relay.stop()
-        self.figures.must(status == 0, f"the relay ended with status {status}")
+        self.figures.notes["rss_mib"] = self.relay.rss_mib()[0]
+        for relay in self.relays:
+            status = 0 if relay.is_buried else await relay.stop()
+            self.figures.must(status == 0, f"the relay ended with status {status}")
 
     def close(self):
         """The figures."""
         figures = self.figures
         figures.close(self.ledger)
-        figures.wrong += self.relay.complaints()
+        figures.wrong += [complaint for relay in self.relays for complaint in relay.complaints()]
         figures.seconds = round(time.monotonic() - self._began, 1)
         if self.ledger.replies:
             figures.notes["replies"] = {str(code): count for code, count in sorted(self.ledger.replies.items())}
@@ -206,42 +226,35 @@ class Stage:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run_empty(self):
-        spool = await SqliteSpool.open(self.spool, node="")
+        spool = await open_place(self.store.where, node="", asynchronous=True)
         try:
             while (await spool.stats(time.time())).messages:  # noqa: ASYNC110  # another process empties it
                 await asyncio.sleep(LOOK_S)
         finally:
             await spool.close()
 
-    async def _in_doubt(self):
-        """How many recipients a dead relay had claimed, and an exchanger taken from it."""
-        claimed = await self._claimed()
-        return len({mailbox for mailboxes in claimed.values() for mailbox in mailboxes} & self.ledger.fresh)
+    def _relay(self, network, number, nodes, options):
+        """One of so many that share the spool: then each has a name and an address of its own."""
+        place, folder = self.world.place(network, number) if number else self.world.place(network), self.folder
+        if nodes > 1 or self.scale.spool != FOLDER:
+            options = options | {"node": f"n{number + 1}"}
+        if nodes > 1:
+            options |= {"source": place[0]}
+            folder = self.folder / f"n{number + 1}"
+            folder.mkdir()
+        how = FORKED if self.scale.is_forked else self.world.at_relay
+        return RelayProcess(folder, place, how=how, penalty_s=self._penalty_s, **options)
 
-    async def _claimed(self):
-        """The recipients claimed in a spool that nobody uses now, by node."""
-        copy = self.folder / "dead"
-        copy.mkdir()
-        for part in ("spool.db", "spool.db-wal"):  # opened in its place it would be recovered before the relay does
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copy(self.spool / part, copy / part)
-        try:
-            self.figures.must(await asyncio.to_thread(_is_sound, copy / "spool.db"), "the spool is damaged")
-            return await _claimed(copy)
-        except SpoolError:  # killed before there was one
-            return {}
-        finally:
-            shutil.rmtree(copy)
-
-    def _write_settings(self, place, more, names):
-        zone = self.folder / "zone"
+    def _write_settings(self, relay, more, names):
+        zone = relay.folder / "zone"
         zone.write_text(ZONE.format(self.net) + names)
         settings = {
             "hostname": "relay.example",
             "drain": "5s",
-            "spool": {"path": str(self.spool), "history": "5s"},
-            "listen": {"address": place[0], "port": place[1]},
-            "deliver": {"port": self.port, "allow_loopback": True, "tls": "off", "connect_timeout": "2s"},
+            "spool": self.store.settings | {"node": relay.node, "history": "5s"},
+            "listen": {"address": relay.place[0], "port": relay.place[1]},
+            "deliver": {"port": self.port, "allow_loopback": True, "tls": "off", "connect_timeout": "2s"}
+            | ({"source": [relay.source]} if relay.source else {}),
             "retry": {"first": "300ms", "factor": 1.5, "longest": "1s", "warn_after": 0},
             "dns": {"zones": [str(zone)]},
             "relay": {"networks": [self.world.networks]},
@@ -251,23 +264,4 @@ class Stage:
         }
         for name, table in more.items():
             settings[name] = settings[name] | table if isinstance(table, dict) else table
-        write_settings(self.folder / "relay.toml", settings)
-
-
-async def _claimed(folder):
-    spool = await SqliteSpool.open(folder, node="")
-    try:
-        listed = await spool.listed(Selection(state=State.CLAIMED), 1_000_000)
-    finally:
-        await spool.close()
-    claimed = defaultdict(set)
-    for each in listed:
-        claimed[each.node] |= {str(recipient.mailbox) for recipient in each.parcel.mail.envelope.recipients}
-    return claimed
-
-
-def _is_sound(path):
-    if not path.exists():
-        return True
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        return db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+        write_settings(relay.folder / "relay.toml", settings)

@@ -13,20 +13,27 @@ RELAY_PORT = 2525
 
 
 class Loopback:
-    """Everything on addresses of 127.0.0.0/8; the exchangers are ours, in this process."""
+    """Everything on addresses of 127.0.0.0/8; the exchangers are ours, in this process.
+
+    `half` is the second number of all addresses: two worlds may play at once.
+    """
 
     is_real = False
     sink = Sink
     at_relay = ()  # what stands before the command of the relay
     clients, networks = "127.0.0.1", "127.0.0.0/8"
 
+    def __init__(self, half=0):
+        self.half = half
+
     def net(self, number):
         """The network of a scenario, but for the last number of its addresses."""
-        return f"127.0.{number}."
+        return f"127.{self.half}.{number}."
 
-    def place(self, number):
-        """Where the relay of a scenario is to listen."""
-        return f"127.0.{number}.25", free_port([f"127.0.{number}.25"])
+    def place(self, number, node=0):
+        """Where a relay of a scenario is to listen."""
+        address = f"{self.net(number)}{25 + node}"
+        return address, free_port([address])
 
 
 class Namespaces:
@@ -41,7 +48,7 @@ class Namespaces:
         """As on loopback."""
         return f"10.80.{number}."
 
-    def place(self, number):
+    def place(self, number, node=0):  # noqa: ARG002  # there is one relay
         """As on loopback."""
         return f"10.81.{number}.25", RELAY_PORT
 

@@ -188,7 +188,7 @@ def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float
 
 
 @contextmanager
-def working(name: str) -> Iterator[Callable[[], None]]:
+def working(name: str, counted: str = "computed") -> Iterator[Callable[[], None]]:
     """At a terminal, once it has taken a moment: what is being done, how much of it is done, and for how long."""
     if not sys.stderr.isatty():
         yield lambda: None
@@ -200,7 +200,7 @@ def working(name: str) -> Iterator[Callable[[], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f} computed"),
+        TextColumn(f"{{task.completed:.0f}} {counted}"),
         TimeElapsedColumn(),
     )
     with _moving(sys.stderr):

@@ -33,7 +33,7 @@ def check(spool: Spool = "", config: options.ConfigFile = None, json: options.Js
     from postroad.spool import check_place
 
     where, asynchronous = _place(spool, config)
-    with screen.working("checking") as tick:
+    with screen.working("checking", "steps") as tick:
         health = _run(lambda: check_place(where, time.time, tick, asynchronous=asynchronous))
     if json:
         from postroad.views.json import health_shape

@@ -5,12 +5,12 @@ Rule 2: whatever the network does ends as an Outcome with its scope; nothing is 
 
 Stops. Pure: `settings`, `queue` (whose turn it is), `places` (how many at once), `course` (where one delivery goes),
 `disposition` (what an attempt means), `aftermath` (what follows from it), `outages` (which sets are down).
-Acting: `world` (the time of mail, who listens, tasks), `pool` (connections that rest), `attempting` (one message along
-one Plan), `dispatcher` (over a connection that rests, else along the walk), `route_cache` (routes remembered), `feed`
-(from the spool and back), `settler` (has the spool commit), `probe` (is a host healthy again), `hosts` (what is
-known of them), `talk` (with other relays), `neighbours` (what they know of hosts), `bounce` (who is told), `exits` (how
-a parcel leaves), `trimming` (a content with fewer signatures), `deliveries` (those under way), `pressure` (when those
-who send us mail must wait), `loop` (all of it).
+Acting: `world` (the time of mail, who listens, tasks), `lease` (is it still ours), `pool` (connections that rest),
+`attempting` (one message along one Plan), `dispatcher` (over a connection that rests, else along the walk),
+`route_cache` (routes remembered), `feed` (from the spool and back), `settler` (has the spool commit), `probe` (is a
+host healthy again), `hosts` (what is known of them), `talk` (with other relays), `neighbours` (what they know of
+hosts), `bounce` (who is told), `exits` (how a parcel leaves), `trimming` (a content with fewer signatures),
+`deliveries` (those under way), `pressure` (when those who send us mail must wait), `loop` (all of it).
 """
 
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from postroad.deliver.bounce import Bounces, Reporter
     from postroad.deliver.course import draw_seed, plan_for
     from postroad.deliver.disposition import Disposition, RecipientResult
+    from postroad.deliver.lease import steady
     from postroad.deliver.loop import Loop
     from postroad.deliver.pressure import Pressure
     from postroad.deliver.route_cache import DeliveryRoute
@@ -39,6 +40,7 @@ __getattr__, __dir__ = door(
     attempting="Job attempt",
     bounce="Bounces Reporter",
     course="draw_seed plan_for",
+    lease="steady",
     loop="Loop",
     pressure="Pressure",
     settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",

@@ -39,6 +39,7 @@ class Deliveries:
         self.count = 0
         self._now = asyncio.get_running_loop().time
         self._spool = feed.spool
+        self._lease = feed.lease
         self._queue = feed.queue
         self._ways = ways
         self._hosts = hosts
@@ -111,7 +112,7 @@ class Deliveries:
                 return
             if course.way.settings.signs_once and isinstance(content, bytes):
                 content = trimmed(content)
-            message = Message(parcel.mail.envelope, content)
+            message = Message(parcel.mail.envelope, content, partial(self._lease.holds, item.term))
             job = Job(message, course.way.answer.destination, course.plan, course.seed)
             greeted, ended = partial(self._queue.greeted, item), partial(self._ended, item)
             self._dispatcher.start(job, course.way.settings, greeted, ended)
@@ -129,7 +130,10 @@ class Deliveries:
 
     def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
         if isinstance(done, BaseException):
-            self.put_off(item, done)
+            if self._lease.holds(item.term):
+                self.put_off(item, done)
+            else:
+                self._lapse(item)
             return
         course = item.course
         assert course is not None  # noqa: S101  # as in _begin
@@ -145,6 +149,11 @@ class Deliveries:
             self._queue.leave(item, self._now(), met_host=met_host)
             if self.pressure.line:
                 self.pressure.go_on()
+
+    def _lapse(self, item: Item) -> None:
+        """It is not sent, for it may be another node's."""
+        self._leave(item)
+        self._exits.lapse(item)
 
     def put_off(self, item: Item, bug: BaseException, done: Attempt | None = None) -> None:
         """Something is wrong with us: it is tried again later, until its time is over."""

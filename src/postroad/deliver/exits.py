@@ -91,6 +91,14 @@ class Exits:
         settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
         self._settler.add(settled, partial(self._let_go, item))
 
+    def lapse(self, item: Item) -> None:
+        """It may be another node's by now, for our lease ran out: if it is still ours, it waits as it did before."""
+        parcel = item.parcel
+        said = f"{Result.DEFERRED}: not sent, because the lease of this relay had run out"
+        recipients = parcel.mail.envelope.recipients
+        settled = Settlement(parcel, recipients, parcel.due_at, "", counts=False, warned=parcel.warned, said=said)
+        self._settler.add(settled, partial(self._let_go, item))
+
     def put_off(self, item: Item, bug: BaseException, done: Attempt | None = None) -> None:
         """Something is wrong with us, which is told: judged as any attempt that brought nothing.
 

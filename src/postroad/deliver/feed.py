@@ -37,6 +37,7 @@ class Feed:
         self.queue = queue
         self._take = take
         self._world = world
+        self.lease = world.lease
         self._wall = world.wall
         self._now = now
         self._hungry = asyncio.Event()
@@ -117,6 +118,8 @@ class Feed:
         if room < self.queue.limits.held // 10:
             return self.poll_s
         most, each = min(room, 1000), max(1, min(room // 4, self.queue.limits.waiting // 2))
+        if not self.lease.runs:  # what is claimed now might not be sent
+            return self.poll_s
         full = self.queue.full_destinations()
         parcels = await self.spool.claim(self._wall(), most, each=each, skip=full)
         self.has_more = bool(parcels or full)

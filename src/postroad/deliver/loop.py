@@ -49,7 +49,7 @@ class Loop:
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
-        if self._is_draining:
+        if self._is_draining or not self._world.lease.runs:
             return False
         for name in destinations:  # noqa: SIM110  # a generator is a call more for each
             if not self.queue.has_room_for(name):
@@ -59,7 +59,7 @@ class Loop:
     def take(self, parcels: Collection[Parcel]) -> None:
         """Deliver parcels that this node has claimed."""
         for parcel in parcels:
-            item = Item(parcel)
+            item = Item(parcel, self._world.lease.term)
             self.queue.admit(item)
             self._enter(item)
         if self.queue.waiting:
@@ -96,6 +96,10 @@ class Loop:
             self._neighbours.talk.share(nodes)
             self.queue.limit(self.settings.queue.shared_by(nodes))
             self._pump()
+
+    def lease(self, asked_at: float, until: float) -> None:
+        """The lease of what is claimed was renewed, after it was asked for at this time of `steady`."""
+        self._world.lease.renew(asked_at, until)
 
     def look(self) -> None:
         """There may be something new in the spool: look now, not at the next poll."""

@@ -23,9 +23,10 @@ IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A claimed parcel in memory, with the order drawn for it once its route is known."""
+    """A claimed parcel in memory, with the order drawn for it once its route is known; `term` is that of its lease."""
 
     parcel: Parcel
+    term: int = 0
     course: AttemptOrder | None = None
     door: AddressQueue | None = None
     is_under_way: bool = False

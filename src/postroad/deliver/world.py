@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from postroad.deliver.lease import Lease
 from postroad.spool import NODE, SpoolError
 from postroad.words.trace import Event, Listener, nobody
 
@@ -16,13 +17,14 @@ from postroad.words.trace import Event, Listener, nobody
 class World:
     """The environment of the delivery loop: the time of mail (epoch seconds), dice for jitter, and listeners.
 
-    `node` is our name among the relays that share the spool.
+    `node` is our name among the relays that share the spool, `lease` that of what we have claimed.
     """
 
     wall: Callable[[], float]
     rng: Random
     listener: Listener = nobody
     node: str = NODE
+    lease: Lease = field(default_factory=Lease)
 
     def tell(self, name: str, **fields: object) -> None:
         """Tell who listens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from postroad.words.light import light
@@ -24,15 +24,24 @@ class Pieces(Protocol):
         ...
 
 
+class NotOursError(Exception):
+    """The message may be another's to send by now."""
+
+
+def _always() -> bool:
+    return True
+
+
 @light(frozen=True, slots=True)
 class Message:
     """A message with its envelope, to be sent.
 
-    `content` has CRLF line ends only; with a bare CR or LF or a NUL it is not sent.
+    `content` has CRLF line ends only; with a bare CR or LF or a NUL it is not sent. It is sent only while `is_ours`.
     """
 
     envelope: Envelope
     content: bytes | Pieces
+    is_ours: Callable[[], bool] = _always
 
     @property
     def size(self) -> int:

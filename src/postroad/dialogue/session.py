@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from postroad.dialogue.conversation import HostError
 from postroad.dialogue.login import authenticate, why_ourselves
-from postroad.dialogue.message import Message
+from postroad.dialogue.message import Message, NotOursError
 from postroad.dialogue.secured import SecuredConversation
 from postroad.dialogue.settings import ClientSettings
 from postroad.net import Stream
@@ -170,6 +170,10 @@ class Session(SecuredConversation):
         while True:
             match step:
                 case Write(octets, then):
+                    if not sending.message.is_ours():  # before the last moment at which that matters: the final dot
+                        self._stream.abort()
+                        self._end(sending, NotOursError())
+                        return
                     self._stream.write(octets)
                     step = then
                 case Expect() if self._replies:
@@ -220,6 +224,8 @@ class Session(SecuredConversation):
             while isinstance(step, More | Write):
                 if isinstance(step, More):
                     step = transaction.give(await anext(pieces, b""))
+                elif not sending.message.is_ours():
+                    raise NotOursError  # noqa: TRY301  # as what else is not the host's doing
                 else:
                     is_lost = is_lost or not await self._write(step.octets)
                     step = step.then

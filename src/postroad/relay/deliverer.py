@@ -77,6 +77,7 @@ class Deliverer:
             "configure": self._configure,
             "take": self._take,
             "look": self._look,
+            "lease": self._lease,
             "share": self._share,
             "count": self._count,
             "drain": self._drain,
@@ -128,6 +129,9 @@ class Deliverer:
 
     def _look(self) -> None:
         self._delivery.look()
+
+    def _lease(self, asked_at: float, until: float) -> None:
+        self._delivery.lease(asked_at, until)
 
     def _share(self, nodes: int) -> None:
         self._delivery.share(nodes)

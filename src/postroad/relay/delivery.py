@@ -74,6 +74,10 @@ class Delivering(Protocol):
         """Deliver until drained."""
         ...
 
+    def lease(self, asked_at: float, until: float) -> None:
+        """The lease was renewed, after it was asked for at this time of `deliver.steady`, and runs until then."""
+        ...
+
     def share(self, nodes: int) -> None:
         """So many relays deliver from the spool now, this one included."""
         ...
@@ -107,6 +111,7 @@ class LocalDelivery:
         self.loop = Loop(spool, finder, self._bounces(settings), settings.loop, world)
         self.pressure = self.loop.pressure
         self.has_room_for, self.take, self.look = self.loop.has_room_for, self.loop.take, self.loop.look
+        self.lease = self.loop.lease
         self.tally = Tally()
         self.trouble = ""
 

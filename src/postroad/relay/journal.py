@@ -49,6 +49,7 @@ LEVEL_OF = {
     "relay.parent.gone": "error",
     "relay.reload.failed": "error",
     "relay.sessions.lost": "warning",
+    "relay.spool.burdened": "warning",
     "relay.spool.failed": "error",
     "relay.spool.repaired": "warning",
     LOST: "warning",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from postroad.deliver import steady
 from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
@@ -52,6 +53,7 @@ class Relay:
         self._ports: dict[tuple[Address, int], Endpoint] = {}
         self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._concerns: tuple[str, ...] = ()
         self.nodes = 1  # relays that work from the spool, this one included
 
     async def open(self, sockets: Sequence[socket.socket] = ()) -> None:
@@ -129,13 +131,25 @@ class Relay:
         """Renew the lease, and sweep what has been done long ago."""
         while True:
             try:
-                if await self.spool.renew(time.time()):
+                asked_at = steady()
+                freed = await self.spool.renew(time.time())
+                self.delivery.lease(asked_at, asked_at + LEASE_S)
+                if freed:
                     self.delivery.look()
                 await self._count_nodes()
                 await self.spool.sweep(time.time())
+                await self._look_around()
             except SpoolError as trouble:
                 self._listener(Event("relay.spool.failed", {"why": trouble.why}))
             await asyncio.sleep(min(LEASE_S / 3, SWEEP_S))
+
+    async def _look_around(self) -> None:
+        """What others do to our spool is worth a line in the log, once."""
+        concerns = await self.spool.concerns()
+        for why in concerns:
+            if why not in self._concerns:
+                self._listener(Event("relay.spool.burdened", {"why": why}))
+        self._concerns = concerns
 
     async def _count_nodes(self) -> None:
         """Share with as many relays as live; a name that is gone or new is worth a line in the log."""

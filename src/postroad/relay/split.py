@@ -74,6 +74,7 @@ class Split:
         self._ending = asyncio.Event()
         self._is_told_to_look = False
         self._nodes = 1
+        self._lease: tuple[float, float] | None = None
 
     @property
     def numbers(self) -> Numbers:
@@ -140,6 +141,12 @@ class Split:
                 self._tell(Event("relay.worker.failed", {"pid": pid, "why": why, "again_s": AGAIN_S}))
                 await asyncio.sleep(AGAIN_S)
 
+    def lease(self, asked_at: float, until: float) -> None:
+        """See Delivering. Whoever is started later is told then."""
+        self._lease = asked_at, until
+        if self._child and self._child.ready.is_set():
+            self._child.link.tell("lease", asked_at, until)
+
     def share(self, nodes: int) -> None:
         """See Delivering. Whoever is started later is told then."""
         if nodes != self._nodes:
@@ -189,6 +196,8 @@ class Split:
         self._why_down, self._heard_at = "", self._now()
         if child.config is not self._config:  # they have changed meanwhile
             self.configure(self._config)
+        if self._lease:
+            child.link.tell("lease", *self._lease)
         if self._nodes > 1:
             child.link.tell("share", self._nodes)
         self._handover.begin(child.link)

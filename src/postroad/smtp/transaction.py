@@ -128,9 +128,7 @@ class Transaction:
 
     def _resume(self, news: bytes | None) -> Step:
         try:
-            return self._script.send(news)
-        except StopIteration:
-            return DONE
+            return self._script.send(news)  # never its end: that follows a reply
         except (SessionOver, UnsafeContent) as end:
             return self._ended(end)
 

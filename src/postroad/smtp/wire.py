@@ -83,15 +83,6 @@ class LineBuffer:
             return line[:-1]
         return self._faulty(line)
 
-    def take_match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """The next line, if it is one that this pattern finds whole: with its CRLF, and no other CR or LF."""
-        found = None if self._is_skipping else pattern.match(self._octets, self._at)
-        if found is None or found.end() - self._at > self._limit:
-            return None
-        self._at = found.end()
-        self.is_spent = self._at == len(self._octets)
-        return found
-
     def take_octets(self, most: int) -> bytes:
         """Up to so many octets as they are."""
         taken = self._octets[self._at : self._at + most]

@@ -359,6 +359,13 @@ class Spool(Claims, Protocol):
         """
         ...
 
+    async def concerns(self) -> tuple[str, ...]:
+        """What others do to the place where the spool is, that harms nothing yet but will: sentences for the log.
+
+        The same sentence, as long as it is the same thing.
+        """
+        ...
+
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """Parcels in order of acceptance."""
         ...

@@ -301,6 +301,10 @@ class MemorySpool(MemoryLearned):
             if arrival.seen_at < now - ARRIVAL_S:
                 del self._arrivals[id_]
 
+    async def concerns(self) -> tuple[str, ...]:
+        """See Spool. Nobody else uses it."""
+        return ()
+
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
         self._check()

@@ -244,6 +244,13 @@ def test_a_destination_holds_what_its_doors_take_and_more_is_claimed_below_a_fou
     assert (True, True, set()) == (it.has_room_for("a"), it.is_low("a"), it.full_destinations())
 
 
+def test_who_asks_no_host_begins_at_once():
+    """There is nothing to wait for, and nothing is taken."""
+    it, one = queue(concurrency=1), item("a")
+    it.admit(one)
+    assert (True, 0, 0) == (it.begin(one, NOWHERE, 0.0), it.waiting, len(it.places))
+
+
 def test_the_last_room_is_for_any_destination():
     """One that has nothing in memory yet may have it; when it is taken there is none."""
     it = queue(most=1)

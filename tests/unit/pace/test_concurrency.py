@@ -114,6 +114,14 @@ def test_window_stays_within_its_bounds(policy, ends):
     assert 0 == window.in_flight
 
 
+@pytest.mark.parametrize(("most", "size"), [(20, 5), (6, 5), (5, 5), (4, 4)])
+def test_another_policy_only_closes_a_window_that_is_too_wide_for_it(most, size):
+    """It opens no further by being told how far it may."""
+    window = Window(WindowPolicy(5, 20))
+    window.limit(WindowPolicy(1, most))
+    assert size == window.size
+
+
 def test_keys_take_turns():
     """One after the other, again and again; a late one waits behind all others."""
     turns = FairRound()

@@ -183,13 +183,13 @@ class Probing(RuleBasedStateMachine):
     @invariant()
     def probes_are_of_unhealthy_addresses(self):
         """What is forgotten is no longer being probed; what is due is unhealthy, and its penalty out."""
+        assert (len(self.health) > 0) == self.health.is_any_unhealthy  # first: what is asked below looks anew
         self.under_way = {address for address in self.under_way if not self.health.is_healthy(address, self.now)}
         for address in self.health.due_probes(self.now):
             assert not self.health.is_healthy(address, self.now)
         following = self.health.next_probe_at(self.now)
         assert following is None or self.now < following <= self.now + 900
         assert len(self.health) <= 3
-        assert (len(self.health) > 0) == self.health.is_any_unhealthy
 
 
 TestProbing = Probing.TestCase
@@ -215,7 +215,7 @@ def test_what_failed_elsewhere_has_the_first_penalty_here():
     health = Health()
     assert health.heard_failed(A, 0.0)
     assert (False, True) == (health.is_healthy(A, 29.0), health.is_healthy(B, 0.0))
-    assert (A,) == health.due_probes(30.0)
+    assert ((), (A,)) == (health.due_probes(29.9), health.due_probes(30.0))
 
 
 def test_what_answers_elsewhere_again_is_healthy_if_hearsay_was_all_there_was():

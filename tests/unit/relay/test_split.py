@@ -24,7 +24,7 @@ from tests.support.patience import PATIENCE_S
 from tests.support.relaying import MESSAGE, ZONE, House, Told
 
 from postroad.config import read
-from postroad.deliver import pressure
+from postroad.deliver import Loop, pressure
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.net import bind
@@ -304,6 +304,20 @@ def test_how_many_relays_share_the_spool_reaches_the_other_process(monkeypatch):
     heard = asyncio.Queue()
     monkeypatch.setattr(LocalDelivery, "share", lambda _, nodes: heard.put_nowait(nodes))
     assert (3, 3) == play(story, monkeypatch)
+
+
+def test_the_lease_reaches_the_other_process(monkeypatch):
+    """It sends what is claimed, as long as that is ours; the one after it has the same lease from its start."""
+
+    async def story(it):
+        first = await heard.get()
+        it.processes[0].kill()
+        await it.told.until("relay.worker.failed")
+        return {first, await heard.get()} == {it.split._lease}
+
+    heard = asyncio.Queue()
+    monkeypatch.setattr(Loop, "lease", lambda _, asked_at, until: heard.put_nowait((asked_at, until)))
+    assert play(story, monkeypatch)
 
 
 def test_settings_that_change_during_a_start_are_sent_after_it(monkeypatch):

@@ -95,6 +95,7 @@ def test_strangers_reach_the_postmaster_only(address, closed, said):
     reply = OPS.refusal(to(address).recipients[0].mailbox, closed)
     assert (said is None) == (reply is None)
     if reply:
+        assert 550 == reply.code
         assert reply.text.startswith(said) or reply.lines[0].startswith(said)
 
 

@@ -107,6 +107,13 @@ def test_only_a_proof_is_told(level, told):
     )
 
 
+def test_a_host_that_fails_when_nobody_is_left_is_told_without_names():
+    """All who were to be asked for there have their answer already."""
+    contacts = (Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN}), Contact(TWO, 5.0, 6.0, Phase.CONNECT, AWAY, {}))
+    told = explain_attempt(attempted(TAKEN, contacts=contacts))
+    assert "Then mx2 [192.0.2.2] did not accept it (deferred, 1 ms): connection refused." == told[1]
+
+
 def test_a_plan_of_nothing_is_no_sentence():
     """There is no order to tell."""
     assert [] == explain_plan(Plan(()), 1)
@@ -116,8 +123,9 @@ def test_recipients_without_a_name_have_their_number():
     """The first is 1, with names for the others or without any."""
     contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER})
     attempt = attempted(TAKEN, NEVER, contacts=(contact,))
-    ends = [explain_attempt(attempt, names)[-1] for names in ([], ["ann"], ["ann", "bob"])]
-    assert ["recipient 2", "recipient 2", "bob"] == [end.partition(" for ")[2].partition(":")[0] for end in ends]
+    told = [explain_attempt(attempt, names) for names in ([], ["ann"], ["ann", "bob"])]
+    assert ["recipient 2", "recipient 2", "bob"] == [each[-1].partition(" for ")[2].partition(":")[0] for each in told]
+    assert "First mx1 [192.0.2.1] accepted it for recipient 1 in 5 ms: 250 ok." == told[0][0]
 
 
 def test_each_answer_is_told_with_whom_it_was_for():

@@ -132,6 +132,15 @@ def test_a_level_of_known_addresses_takes_no_place():
     assert ["192.0.2.1", "192.0.2.2", "192.0.2.4"] == [str(target.address) for target in plan.targets]
 
 
+def test_a_level_of_the_settings_that_repeats_addresses_takes_no_place():
+    """There nothing is left out beforehand: a backup may be the same host again."""
+    policy = _policy(3)
+    rows = (("192.0.2.1", 0), ("192.0.2.2", 0), ("192.0.2.3", 0), ("192.0.2.1", 1), ("192.0.2.4", 2))
+    hosts = tuple(StaticHost(ip_address(address), preference=preference) for address, preference in rows)
+    plan = draw(decide_static(hosts, "example.com", {}, policy), policy, Dice(1))
+    assert [0, 0, 2] == [target.preference for target in plan.targets]
+
+
 LAYOUTS = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(1, 12), min_size=1, max_size=3)), min_size=1)
 
 
@@ -214,6 +223,20 @@ def test_plans_that_differ_in_what_stands_behind_several_names_stand_apart():
         standings.append(plan.standing(frozenset(exchangers["a"].addresses)))
     assert (standings[0], standings[2]) == (standings[1], standings[3])
     assert standings[0] != standings[2]
+
+
+def test_a_fork_goes_on_as_its_plan_would_and_leaves_it_alone():
+    """Its own targets are those behind the fork: the beginning is known."""
+    hosts = {"a": host("192.0.2.1"), "b": host("192.0.2.1", "192.0.2.2"), "c": host("192.0.2.3")}
+    route = decide(domain(*((10, name) for name in hosts), **hosts))
+    a, b, c = route.levels[0].exchangers
+    plan = Filling(route, RFC5321)
+    plan.add(10, a)
+    fork = plan.fork()
+    assert ["192.0.2.2"] == [str(each.address) for each in fork.add(10, b)]
+    plan.add(10, c)
+    assert [["a", "c"], ["b"]] == [[each.exchange for each in one.plan.targets] for one in (plan, fork)]
+    assert plan.has_place_for(10, b)
 
 
 def test_plans_that_are_full_stand_alike():

@@ -95,6 +95,31 @@ def test_why_is_said():
     assert f"mail for it goes to {FILTER}, which is in .pphosted.com" == taken(routes, (0, FILTER))[1]
 
 
+@pytest.mark.parametrize(
+    ("expected", "routes"),
+    [
+        (False, []),
+        (False, [StaticRoute("domain", domains=("a.example", "*"))]),
+        (True, [StaticRoute("pattern", exchangers=(".mx.example",))]),
+        (True, [PROVIDER]),
+        (True, [StaticRoute("domain", domains=("a.example",)), PROVIDER]),
+    ],
+)
+def test_exchangers_are_looked_up_where_they_may_decide(expected, routes):
+    """And nowhere else: it costs a question to DNS."""
+    assert expected == Routes(routes).wants_exchangers
+
+
+def test_a_domain_has_its_route_and_all_others_have_theirs():
+    """Each with why; without one for all there is none."""
+    routes = Routes([StaticRoute("domain", domains=("a.example",)), StaticRoute("all", domains=("*",))])
+    picked = [routes.of_domain("a.example"), routes.of_all()]
+    assert [("domain", "it is for a.example"), ("all", "it is for all other mail")] == [
+        (each.route.name, each.why) for each in picked
+    ]
+    assert (None, None) == (routes.of_domain("b.example"), Routes([PROVIDER]).of_all())
+
+
 @given(st.permutations([(10, MICROSOFT), (10, OUTLOOK), (20, GOOGLE), (20, OWN), (30, FILTER)]))
 def test_the_order_of_dns_decides_nothing(records):
     """An answer may have its records in any order."""

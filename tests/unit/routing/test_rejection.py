@@ -39,6 +39,14 @@ def test_a_pattern_means_what_it_says(pattern, matches):
     assert matches == OnReject((parse_pattern(pattern),), "b").matches(BLOCKED)
 
 
+@pytest.mark.parametrize(
+    ("match", "what"), [(("*",), ""), (("550", "*"), ""), (("550",), " (550)"), (("550", "no"), " (550, no)")]
+)
+def test_a_rule_says_what_it_does(match, what):
+    """Of `*` it says nothing: that is all that is refused for good."""
+    assert f'Mail that is refused for good{what} takes the route "b"' == str(OnReject(match, "b"))
+
+
 def test_one_of_several_is_enough():
     """A list is read with `or`."""
     assert OnReject(("554", "nobody", "5.7.1"), "b").matches(BLOCKED)

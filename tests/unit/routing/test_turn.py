@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroad.routing import Exchanger, Level, Route
@@ -31,6 +31,7 @@ def test_each_address_is_first_of_its_family_once_in_its_turns(addresses):
 
 
 @given(st.lists(ADDRESSES, min_size=1, max_size=3))
+@example([(ip_address("192.0.2.1"), ip_address("192.0.2.2"))])
 def test_a_route_is_seen_again_after_its_turns_and_no_sooner(hosts):
     """All its hosts turn together, one further each time."""
     exchangers = tuple(Exchanger(f"h{number}", addresses) for number, addresses in enumerate(hosts))

@@ -112,6 +112,17 @@ def test_onward_is_a_setting():
     assert [[A], [A, B, BACKUP]] == [run([A, B, BACKUP], script, policy=policy)[0] for policy in (stop, on)]
 
 
+def test_outcomes_are_there_when_all_are_settled():
+    """Not before, though some are."""
+    walk, seen = Walk((A, B), 2, now=0.0), []
+    for told in ({0: DELIVERED, 1: LATER}, {1: DELIVERED}):
+        number = walk.next(0.0).number
+        walk.tell(Greeted(number), 0.0)
+        seen.append(walk.outcomes)
+        walk.tell(Ended(number, Phase.DOT, told), 0.0)
+    assert ([None, None], (DELIVERED, DELIVERED)) == (seen, walk.outcomes)
+
+
 def test_recipients_go_separate_ways():
     """What one recipient got is settled; only the other is taken to the next exchanger."""
     walk = Walk((A, B), 2, now=0.0)
@@ -152,7 +163,6 @@ def test_first_to_greet_wins_and_the_loser_is_unused():
     walk.next(0.25)
     walk.tell(Greeted(1), 0.3)
     assert (1, Wait(None), "unused") == (walk.holder, walk.next(0.3), walk.contacts[0].word)
-    assert (0.0, 300.0) == (walk.contacts[0].started_ms, walk.contacts[0].ended_ms)
     walk.tell(Ended(0, Phase.CONNECT, host=REFUSED), 0.4)
     walk.tell(Ended(1, Phase.EHLO, host=REFUSED), 0.5)
     assert Try(2, A) == walk.next(0.5)
@@ -257,7 +267,13 @@ def test_times_are_counted_from_the_beginning():
     walk.next(5.0)
     walk.next(5.25)
     walk.tell(Ended(0, Phase.CONNECT, host=REFUSED), 5.375)
+    assert [{0: REFUSED}, {}] == [each.recipients for each in walk.contacts]
     walk.tell(Greeted(1), 5.5)
     walk.tell(Ended(1, Phase.DOT, {0: DELIVERED}), 6.0)
     assert [(0.0, 375.0), (250.0, 1000.0)] == [(each.started_ms, each.ended_ms) for each in walk.contacts]
-    assert not any(each.reused for each in walk.contacts)
+    assert not any(each.reused or each.dsn_over for each in walk.contacts)
+    raced = Walk((A, B), 1, now=5.0)
+    raced.next(5.0)
+    raced.next(5.25)
+    raced.tell(Greeted(1), 5.5)
+    assert [(0.0, 500.0), (250.0, 250.0)] == [(each.started_ms, each.ended_ms) for each in raced.contacts]

@@ -87,6 +87,12 @@ def test_refusal_of_unsafe_content_has_its_status(content, words, pieces):
     assert b"554 5.6.0 " + words == replies.splitlines()[-1]
 
 
+def test_unsafe_content_of_the_greatest_size_is_refused_as_unsafe():
+    """Not as too large: its size is welcome."""
+    replies, _ = serve([HELLO, TRANSACTION + by_chunks(b"a\nb", [])], ServerConfig("mx.example", size=3))
+    assert b"554 5.6.0 a bare CR or LF in the message (RFC 5321 section 2.3.8)" == replies.splitlines()[-1]
+
+
 def test_next_message_does_not_pay_for_the_last_one():
     """A lone CR at the end of one message, or of one given up, does not spoil the next."""
     broken, given_up = by_chunks(b"a\r", []), b"BDAT 1\r\n\rRSET\r\n"

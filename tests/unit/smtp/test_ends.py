@@ -101,6 +101,9 @@ def test_bare_newline_in_a_command_is_refused(line):
 WRONG = [
     (b"MAIL FROM:<a@b.example>\r\n", [503]),
     (HELLO + b"RCPT TO:<a@b.example>\r\n", [250, 503]),
+    (b"RSET\r\nMAIL FROM:<a@b.example>\r\n", [250, 503]),
+    (HELLO + b"RSET\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 250]),
+    (b"HELO me.example\r\nMAIL FROM:<a@b.example>\r\n", [250, 250]),
     (HELLO + b"DATA\r\n", [250, 503]),
     (HELLO + b"MAIL FROM:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 503]),
     (HELLO + b"MAIL FROM:<a@b.example>\r\nDATA\r\n", [250, 250, 503]),
@@ -108,10 +111,14 @@ WRONG = [
     (HELLO + b"AUTH PLAIN\r\n", [250, 504]),
     (HELLO + b"BOGUS\r\n", [250, 500]),
     (HELLO + b"MAIL FROM:<a b>\r\n", [250, 553]),
+    (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<a b>\r\n", [250, 250, 553]),
     (HELLO + b"MAIL FROM:<a@b.example> WHAT=1\r\n", [250, 555]),
     (HELLO + b"MAIL FROM:<a@b.example> SIZE=99999999999\r\n", [250, 552]),
     (HELLO + b"MAIL FROM:<\xc3\xa9@b.example>\r\n", [250, 550]),
     (HELLO + b"VRFY ann\r\nEXPN list\r\nHELP\r\n", [250, 252, 502, 214]),
+    (HELLO + b"\r\nNOOP\r\n", [250, 500, 250]),
+    (HELLO + b"\nNOOP\r\n", [250, 500, 250]),
+    (HELLO + b"RSET\r\nQUIT\r\n", [250, 250, 221]),
     (HELLO + b"X" * 5000 + b"\r\nNOOP\r\n", [250, 500, 250]),
     (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nRSET\r\nDATA\r\n", [250, 250, 250, 250, 503]),
     (HELLO + b"MAIL FROM:<@x.example,@y.example:a@b.example>\r\n", [250, 250]),
@@ -275,6 +282,8 @@ def test_server_hears_the_same_whole_or_in_pieces(octets, size):
 
 
 @given(st.binary(max_size=60) | st.lists(st.sampled_from([b"\r", b"\n", b".", b"a"])).map(b"".join), st.integers(1, 5))
+@example(b"\r\n.x\r\n", 100)
+@example(b"\r\n..\r\n.\r\n", 100)
 def test_dots_come_back_as_they_went(body, size):
     """Stuffed and read in any pieces, a body is itself, with a CRLF at its end."""
     body = canonical(body)
@@ -480,6 +489,14 @@ def test_line_over_the_limit_is_no_command(octets, expected, cut):
         while command := reader.command():
             read.append(command.reply.text if isinstance(command, BadSyntax) else command)
     assert expected == read
+
+
+def test_an_empty_line_is_an_unknown_command():
+    """Its CR is not a bare one."""
+    reader = CommandReader(4096)
+    reader.feed(b"\r\n\n\r\n")
+    said = [reader.command().reply.text for _ in range(3)]
+    assert ["5.5.1 unknown command", "5.5.2 a bare CR or LF in a command", "5.5.1 unknown command"] == said
 
 
 @pytest.mark.parametrize(

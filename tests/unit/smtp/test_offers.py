@@ -53,6 +53,14 @@ def test_size_is_a_limit_or_none(line, size):
     assert size == read_capabilities(Reply(250, ("mx.example", line))).size
 
 
+def test_requiretls_is_not_believed_unless_under_tls():
+    """Anyone on the way could have written it (RFC 8689 section 2)."""
+    said = Reply(250, ("mx.example", "REQUIRETLS"))
+    assert [False, False, True] == [
+        read_capabilities(said, **how).requiretls for how in ({}, {"is_tls": False}, {"is_tls": True})
+    ]
+
+
 def test_mechanisms_are_those_of_the_line():
     """In any case; none, if AUTH is not offered."""
     lines = [("mx.example", "auth plain Login"), ("mx.example", "AUTH"), ("mx.example",)]

@@ -37,6 +37,7 @@ from postroad.smtp import (
     Violation,
     Write,
 )
+from postroad.smtp.transaction import host_outcome
 from postroad.smtp.wire import NewlineCheck
 from postroad.smtp.wire import has_bare as wire_has_bare
 from postroad.words.mail import Envelope, Mailbox, Recipient
@@ -88,7 +89,7 @@ class Host:
             verb = line.split(b" ")[0].decode()
             if verb in USUAL:
                 self.due.append(verb)
-                self.has_message |= verb in (".", "BDAT")
+                self.has_message |= verb == "." or (verb == "BDAT" and line.endswith(b" LAST"))
 
     def answer(self):
         """The next reply."""
@@ -138,7 +139,7 @@ def test_every_code_at_every_step(pipelining, chunking, whole, rested):
     how = {"pipelining": pipelining, "chunking": chunking, "whole": whole}
     terms = Terms(rested=rested, resets=rested)
     usual = Host()
-    assert (Result.DELIVERED,) * 2 == results(carried_out(usual, terms, **how))
+    assert ((Result.DELIVERED,) * 2, True) == (results(carried_out(usual, terms, **how)), usual.has_message)
     carried = (452, 552)
     turn = FORMS.index((pipelining, chunking, whole, rested))
     tried = [(step, {*EDGES, *some(CODES, 10, turn + step)}) for step in range(len(usual.steps))]
@@ -164,6 +165,39 @@ def test_every_code_at_every_step(pipelining, chunking, whole, rested):
         else:
             expected = (None, None)
         assert (verb, code, expected) == (verb, code, heard)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_host_that_wants_a_message_for_nobody_gets_an_empty_one(whole):
+    """354 though it has refused all: the message is not for it (RFC 2920 section 3.1)."""
+    client = ready(chunking=False)
+    transaction = Transaction(client, Envelope(None, RECIPIENTS), CONTENT if whole else len(CONTENT), (0, 1), Terms())
+    transaction.begin()
+    step = transaction.hear(deque(client.receive(b"250 x\r\n550 x\r\n550 x\r\n354 x\r\n")))
+    assert b".\r\n" == step.octets
+    assert Done() == transaction.hear(deque(client.receive(b"250 x\r\n")))
+    assert (Result.FAILED, Result.FAILED) == results(transaction)
+
+
+def test_a_transaction_is_open_from_its_first_command_until_the_message_is_taken():
+    """Another over the same connection has to reset what is open; what is not even offered opens nothing."""
+    codes = {True: b"250 x\r\n250 x\r\n250 x\r\n", False: b"250 x\r\n550 x\r\n550 x\r\n"}
+    seen = []
+    for size, is_taken in ((10, True), (10, False), (1_000_001, True)):
+        client = ready()
+        transaction = Transaction(client, Envelope(None, RECIPIENTS), size, (0, 1), Terms())
+        seen.append(transaction.is_open)
+        step = transaction.begin()
+        seen.append(transaction.is_open)
+        if size > 10:
+            assert Done() == step
+            continue
+        step = transaction.hear(deque(client.receive(codes[is_taken])))
+        if is_taken:
+            transaction.give(b"x" * 10)
+            transaction.hear(deque(client.receive(b"250 x\r\n")))
+        seen.append(transaction.is_open)
+    assert [False, True, False, False, True, True, False, False] == seen
 
 
 KINDS = {
@@ -210,6 +244,23 @@ def test_answer_to_rcpt_is_no_receipt():
     transaction.begin()
     events = client.receive(b"250 extra\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n554 5.7.1 spam\r\n")
     assert [Reply, Reply, Violation] == [type(event) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (Reply(421, ("bye",)), "4.3.0"),
+        (Reply(421, ("4.7.0 too many",)), "4.7.0"),
+        (Reply(554, ("no",)), "4.3.0"),
+        (Reply(554, ("5.7.1 not you",)), "4.3.0"),
+    ],
+)
+def test_who_ends_the_session_defers_the_mail(reply, status):
+    """Whatever the reply: the status is one that may be tried again, the host's own if that says so."""
+    outcome = host_outcome(reply, Phase.MAIL)
+    assert (Result.DEFERRED, Scope.HOST, status, Phase.MAIL, reply) == (
+        outcome.result, outcome.scope, outcome.status, outcome.phase, outcome.reply,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [250, 251, 299])

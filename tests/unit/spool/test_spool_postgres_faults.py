@@ -7,12 +7,14 @@ from unittest.mock import patch
 
 import asyncpg
 import pytest
+from tests.support import moves
 from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
 
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
+from postroad.spool.postgres.commits import BEGIN
 from postroad.spool.postgres.trouble import trouble_with
 
 
@@ -22,6 +24,7 @@ class Breaking:
     def __init__(self, db, fate):
         self.db = db
         self.fate = fate
+        self.is_odd = False
 
     def __getattr__(self, name):
         found = getattr(self.db, name)
@@ -31,6 +34,8 @@ class Breaking:
         """Send a statement, if it is not the one."""
 
         async def send(query, *args, **kwargs):
+            if self.is_odd:
+                self.lose()
             now = self.fate.strikes(query)
             if now and self.fate.before:
                 self.lose()
@@ -42,7 +47,10 @@ class Breaking:
         return send
 
     def lose(self):
-        """As a cable cut."""
+        """As a cable cut, or as a pooler that hangs up while the driver speaks: that is of no use any more."""
+        if self.fate.is_odd:
+            self.is_odd = True
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
         self.db.terminate()
         raise asyncpg.exceptions.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
@@ -50,10 +58,11 @@ class Breaking:
 class Fate:
     """Which statement it is, of all or only of some; `down`: there is no server any more from then on."""
 
-    def __init__(self, *, before=False, only="", goes_down=False):
+    def __init__(self, *, before=False, only="", goes_down=False, is_odd=False):
         self.at = 0  # none, until it is said
         self.seen = 0
         self.before = before
+        self.is_odd = is_odd
         self.only = only
         self.goes_down = goes_down
         self.down = False
@@ -102,21 +111,25 @@ async def day(fate, at):
         return body, stats, seen, again
 
 
-def end_of_day(at, *, commit=False):
+def end_of_day(at, *, only="", **how):
     """What is seen if the connection is lost at that statement: before a COMMIT arrives, or before an answer does."""
-    fate = Fate(before=commit, only="COMMIT" if commit else "")
+    fate = Fate(before=only == "COMMIT", only=only, **how)
     with patch.object(connections, "_PAUSES_S", (0.0,)):
         return loop().run(day(fate, at)), fate.seen
 
 
-@pytest.mark.parametrize(("commit", "share"), [(False, 14), (True, 4)], ids=["answers", "commits"])
-def test_the_connection_is_lost_at_any_statement(commit, share):
+@pytest.mark.parametrize(
+    ("how", "share"),
+    [({}, 14), ({"only": "COMMIT"}, 4), ({"only": BEGIN, "is_odd": True}, 4)],
+    ids=["answers", "commits", "out of step"],
+)
+def test_the_connection_is_lost_at_any_statement(how, share):
     """Each call comes out as if nothing had happened: done once. All of them in a thorough run, else some."""
-    expected, statements = end_of_day(10**6, commit=commit)
+    expected, statements = end_of_day(10**6, **how)
     assert ([(0, 1, NOW), (1, 2, None), (1, 0, None), (1, 0, None)], ["m2", "m3", "r1"]) == expected[2:]
     assert statements > share
     for at in random.Random(share).sample(range(1, statements + 1), min(examples(share), statements)):
-        assert expected == end_of_day(at, commit=commit)[0], at
+        assert expected == end_of_day(at, **how)[0], at
 
 
 def test_a_commit_that_nobody_can_be_asked_about():
@@ -223,3 +236,36 @@ def test_no_server_at_the_start():
         return await trouble_of(PostgresSpool.open("postgresql://127.0.0.1:1/mail", node="one"))
 
     assert Trouble.GONE == asyncio.run(story())
+
+
+MOVED = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finishes"), (1, 40, b"", "holds")]
+
+
+async def moved(source, target, fate, at):
+    """Move all, with the connection lost at that statement; what is at TO then, and how many statements there were."""
+    await moves.do(moves.EMPTY)
+    await moves.filled(source, MOVED)
+    expected = await moves.seen(source, without_nul=True)
+    with fate:
+        fate.at = at
+        done = await moves.move(source, target)
+        fate.at = 0
+    assert (expected, True) == (await moves.seen(target, without_nul=True), done.is_complete)
+    return fate.seen
+
+
+@pytest.mark.parametrize("to", ["database", "folder"])
+@pytest.mark.parametrize("commit", [False, True], ids=["answers", "commits"])
+def test_a_move_whose_connection_is_lost_at_any_statement(tmp_path, to, commit):
+    """It goes on by itself, even where nobody heard of a COMMIT: each of its transactions may be repeated."""
+
+    def story(at):
+        folder = tmp_path / str(at)
+        places = (folder, moves.DATABASE) if to == "database" else (moves.DATABASE, folder)
+        with patch.object(connections, "_PAUSES_S", (0.0,)), patch("postroad.spool.moving.AT_ONCE", 2):
+            return loop().run(moved(*places, Fate(only="COMMIT" if commit else ""), at))
+
+    statements = story(10**6)
+    assert statements > 10
+    for at in random.Random(statements).sample(range(1, statements + 1), min(examples(10), statements)):
+        assert at <= story(at)

@@ -11,6 +11,7 @@ import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.postgres.address import without_password
 from postroad.spool.postgres.trouble import Unanswered, closed, is_lost, troubles
+from postroad.words.phrasebook import seconds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,6 +109,7 @@ class DatabaseConnections:
                 yield db
             except BaseException as problem:
                 if is_lost(problem):
+                    db.terminate()
                     self._drop()  # the others end the same way
                 raise
             finally:
@@ -195,7 +197,7 @@ async def ended(db: Db, statement: str) -> None:
         db.terminate()
         await asyncio.wait({doing})
         doing.exception()
-        raise Unanswered(f"no answer to {statement} for {ANSWER_S:g} s")
+        raise Unanswered(f"no answer to {statement} for {seconds(ANSWER_S or 0)}")
     doing.result()
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
@@ -29,6 +30,7 @@ from postroad.spool.postgres.promise import CLOCK_S, AcceptedRisks, broken_promi
 from postroad.spool.postgres.settling import DAY_S
 from postroad.spool.postgres.trouble import troubles
 from postroad.spool.postgres.versions import SCHEMA, check_serves, version_of
+from postroad.words.phrasebook import seconds
 from postroad.words.visible import defused
 
 HELD_S = 60.0
@@ -113,6 +115,14 @@ async def check_database(url: str, clock: Callable[[], float], accepted: Accepte
                         await db.execute("ROLLBACK")
     finally:
         await connections.close()
+
+
+async def concerns(db: Db) -> tuple[str, ...]:
+    """Who keeps the dead rows of a queue that goes on: it becomes slower with each of them."""
+    xmin = _xmin(await db.fetchrow(_XMIN))
+    if xmin and xmin.held_s is not None and xmin.held_s >= HELD_S:
+        xmin = replace(xmin, held_s=HELD_S)
+    return tuple(f"{found.what}: {found.fix}" for found in _of_xmin(xmin, ""))
 
 
 async def _check(
@@ -201,7 +211,9 @@ def _of_promise(fault: str, where: str) -> HealthFinding:
 def _of_server(server: Any, found: DatabaseHealth, where: str) -> Iterator[HealthFinding]:  # noqa: ANN401  # a row
     if abs(found.clock_s) > CLOCK_S:
         side = "ahead of" if found.clock_s > 0 else "behind"
-        what = f"the clock of this machine is {abs(found.clock_s):.1f} s {side} the database's; relays refuse to start"
+        what = (
+            f"the clock of this machine is {seconds(abs(found.clock_s))} {side} the database's; relays refuse to start"
+        )
         yield HealthFinding(HealthCode.CLOCK, what, where, "set both by NTP")
     if not server["has_autovacuum"]:
         what = "autovacuum or track_counts is off: dead rows are never removed"
@@ -221,7 +233,7 @@ def _of_xmin(xmin: XminHealth | None, where: str) -> Iterator[HealthFinding]:
         return
     names = [f"process {xmin.pid}" if xmin.pid else "", xmin.application, f"user {xmin.user}" if xmin.user else ""]
     who = ", ".join(name for name in names if name)
-    since = f" for {xmin.held_s:.0f} s" if xmin.held_s is not None else ""
+    since = f" for {seconds(xmin.held_s)}" if xmin.held_s is not None else ""
     said = f": {xmin.query}" if xmin.query else ""
     what = f"{xmin.holder}{f' ({who})' if who else ''} has kept all dead rows{since}{said}"
     fix = "end it, and set idle_in_transaction_session_timeout; dump and analyse another copy"
@@ -249,7 +261,7 @@ def _of_nodes(nodes: Sequence[NodeHealth], ownerless: int, where: str) -> Iterat
     fix = "start a relay: it takes back what is claimed"
     for node in nodes:
         if not node.alive:
-            what = f"node {node.name} has not renewed its lease for {node.renewed_s:.0f} s; {node.claimed} parcels"
+            what = f"node {node.name} has not renewed its lease for {seconds(node.renewed_s or 0)}"
             yield HealthFinding(HealthCode.DEAD_NODE, what, where, fix)
     if ownerless and not any(node.alive for node in nodes):
         what = f"{ownerless} parcels are claimed by nodes that are gone"

@@ -10,6 +10,7 @@ from postroad.spool.base import LEASE_S, Node, SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.versions import check_serves
+from postroad.words.phrasebook import seconds
 
 _TAKE_NAME = """
 INSERT INTO postroad.node AS node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
@@ -100,7 +101,9 @@ async def free_claims(tx: SpoolTransaction) -> None:
     """
     if living := await nodes(tx.db):
         names = ", ".join(node.name for node in living)
-        why = f"a relay runs on this spool ({names}): stop it, and wait until its lease of {LEASE_S:.0f} s has run out"
+        why = (
+            f"a relay runs on this spool ({names}): stop it, and wait until its lease of {seconds(LEASE_S)} has run out"
+        )
         raise SpoolError(Trouble.LOCKED, why)
     await tx.db.execute(_BURY)
     tx.wait(await tx.db.fetch(_FREE))

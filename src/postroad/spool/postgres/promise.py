@@ -8,6 +8,7 @@ from typing import Any
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
+from postroad.words.phrasebook import seconds
 
 OLDEST = 14
 """The oldest PostgreSQL that gets fixes as this is written."""
@@ -62,8 +63,8 @@ def check_clock(ours: float, theirs: float) -> None:
     """
     if abs(ours - theirs) > CLOCK_S:
         why = (
-            f"the clock of this machine is {abs(ours - theirs):.0f} s {'ahead of' if ours > theirs else 'behind'} the "
-            f"database's, more than {CLOCK_S:.0f} s: set both by NTP"
+            f"the clock of this machine is {seconds(abs(ours - theirs))} {'ahead of' if ours > theirs else 'behind'} "
+            f"the database's, more than {seconds(CLOCK_S)}: set both by NTP"
         )
         raise SpoolError(Trouble.FAILING, why)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story
-from postroad.spool.postgres import lanes, leases, lessons, queue
+from postroad.spool.postgres import health, lanes, leases, lessons, queue
 from postroad.spool.postgres.connections import DatabaseConnections
 
 
@@ -38,6 +38,10 @@ class SpoolQueries:
     async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
         """See Spool."""
         return await self._connections.ask(lessons.recall, kind, begin)
+
+    async def concerns(self) -> tuple[str, ...]:
+        """See Spool."""
+        return await self._connections.ask(health.concerns)
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""

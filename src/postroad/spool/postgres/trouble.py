@@ -55,7 +55,9 @@ def is_lost(problem: BaseException) -> bool:
     if isinstance(problem, asyncpg.PostgresError):
         return (problem.sqlstate or "").startswith(_LOST)
     is_unfit = isinstance(problem, (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError))
-    return isinstance(problem, (OSError, TimeoutError, Unanswered, asyncpg.InterfaceError)) and not is_unfit
+    is_cut_off = isinstance(problem, (OSError, TimeoutError, Unanswered, asyncpg.InterfaceError))
+    is_out_of_step = isinstance(problem, asyncpg.InternalClientError)  # with a pooler that hung up on a command
+    return is_out_of_step or (is_cut_off and not is_unfit)
 
 
 def is_worth_another_try(problem: BaseException) -> bool:

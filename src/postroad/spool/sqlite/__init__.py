@@ -8,8 +8,8 @@ Rule 3: no statement reads all parcels, but those of `queue stats` and of search
 Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `opening`
 (all of these, in order), `room` and `relief` (the disk, short of room and full), `commits` and `writer` (one
 transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` and `lessons` (statements),
-`kinds` (what they cost, and what follows), `rows` (many to a step), `trouble` (errors in sentences), `spool` (the
-protocol), `deposit` (one message, by a program that ends then), `reading` (what was learned, by one that changes
+`kinds` (what they cost, and what follows), `rows` (many to a step), `trouble` (errors in sentences), `queries` and `spool`
+(the protocol), `deposit` (one message, by a program that ends then), `reading` (what was learned, by one that changes
 nothing), `cargo` and `move_end` (what moves to another spool), `health` and `migration` (`spool check` and `migrate`).
 """
 

@@ -10,29 +10,26 @@ from typing import Any, Self
 from postroad.spool.base import (
     Body,
     Lesson,
-    Listed,
-    Node,
     Parcel,
     Selection,
     Settlement,
     State,
-    Stats,
     StoredMail,
-    Story,
 )
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.fresh import Fresh
 from postroad.spool.group import RECIPIENT, SHORT, CallKind
-from postroad.spool.sqlite import keeping, lanes, lessons, queue, settling
+from postroad.spool.sqlite import keeping, queue, settling
 from postroad.spool.sqlite.kinds import Kinds
 from postroad.spool.sqlite.opening import Opened, open_folder
+from postroad.spool.sqlite.queries import SqliteQueries
 from postroad.spool.sqlite.reader import THREADS, Reader
 from postroad.spool.sqlite.writer import Writer
 
 DAY_S = 86400.0
 
 
-class SqliteSpool:
+class SqliteSpool(SqliteQueries):
     """A spool in a folder, with an SQLite database.
 
     With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
@@ -40,7 +37,7 @@ class SqliteSpool:
 
     def __init__(self, opened: Opened, name: str, history_s: float, loop: asyncio.AbstractEventLoop) -> None:
         self._writer = Writer(opened.commits, opened.where, loop)
-        self._reader = Reader(opened.where, opened.readers)
+        super().__init__(Reader(opened.where, opened.readers))
         self._node = name
         self._history_s = history_s
         self._hold = opened.hold
@@ -120,14 +117,6 @@ class SqliteSpool:
         """See Spool."""
         return await self._writer.submit(self._kinds.retry_stranded, (destination, now))
 
-    async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
-        """See Spool."""
-        return await self._reader.ask(lanes.stranded, after, limit)
-
-    async def next_due(self, skip: Collection[str] = ()) -> float | None:
-        """See Spool."""
-        return await self._reader.ask(lanes.next_due, frozenset(skip))
-
     def body(self, mail: StoredMail) -> Body:
         """See Spool."""
         return Body(mail, self.piece)
@@ -145,10 +134,6 @@ class SqliteSpool:
         """See Spool."""
         return await self._writer.submit(self._kinds.renew, (self._name(), now))
 
-    async def nodes(self, now: float) -> tuple[Node, ...]:
-        """See Spool."""
-        return await self._reader.ask(lanes.nodes, now)
-
     async def sweep(self, now: float) -> None:
         """See Spool."""
         await asyncio.to_thread(self._look_after)
@@ -156,14 +141,6 @@ class SqliteSpool:
             pass
         while await self._writer.submit(self._kinds.sweep_arrivals, now):
             pass
-
-    async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
-        """See Spool."""
-        return await self._reader.ask(queue.listed, selection, limit)
-
-    async def story(self, id_: str) -> Story | None:
-        """See Spool."""
-        return await self._reader.ask(queue.story, id_)
 
     async def hold(self, selection: Selection) -> int:
         """See Spool."""
@@ -190,17 +167,9 @@ class SqliteSpool:
         """See Spool."""
         return self._writer.submit(self._kinds.learn, tuple(lessons), sum([len(one.text) for one in lessons]))
 
-    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
-        """See Spool."""
-        return await self._reader.ask(lessons.recall, kind, begin)
-
     async def forget(self, kind: str, keys: Collection[str]) -> int:
         """See Spool."""
         return await self._writer.submit(self._kinds.forget, (kind, tuple(keys)))
-
-    async def stats(self, now: float) -> Stats:
-        """See Spool."""
-        return await self._reader.ask(queue.stats, now)
 
     async def close(self) -> None:
         """See Spool."""

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from postroad.spool import DatabaseHealth, FolderHealth, Moved, NodeHealth, PendingMigration, SpoolHealth
 from postroad.views.text.blocks import Block, Table
-
-MIB = 1024 * 1024
+from postroad.words.phrasebook import counted, octets, seconds
 
 
 def examined(health: SpoolHealth) -> Iterator[Block]:
@@ -27,7 +26,7 @@ def examined(health: SpoolHealth) -> Iterator[Block]:
         yield f"  fix:   {finding.fix}"
     yield ""
     count = len(health.findings)
-    yield "healthy" if not count else f"{count} finding{'' if count == 1 else 's'}"
+    yield "healthy" if not count else counted(count, "finding")
 
 
 def migrated(pending: PendingMigration, *, done: bool) -> Iterator[str]:
@@ -61,23 +60,23 @@ def moved_lines(moved: Moved, source: str, target: str) -> Iterator[str]:
 
 
 def _node(node: NodeHealth) -> str:
-    seen = "" if node.renewed_s is None else f", lease renewed {node.renewed_s:.0f} s ago"
-    return f"{node.name}: {'alive' if node.alive else 'not running'}{seen}, {node.claimed} parcels claimed"
+    seen = "" if node.renewed_s is None else f", lease renewed {seconds(node.renewed_s)} ago"
+    return f"{node.name}: {'alive' if node.alive else 'not running'}{seen}, {counted(node.claimed, 'parcel')} claimed"
 
 
 def _folder(found: FolderHealth) -> Iterator[Block]:
-    yield f"database {_size(found.size)}, {_size(found.free_pages)} of it free; log {_size(found.log)}"
-    yield f"disk     {_size(found.free_disk)} free; reserve {_size(found.reserve)}"
+    yield f"database {octets(found.size)}, {octets(found.free_pages)} of it free; log {octets(found.log)}"
+    yield f"disk     {octets(found.free_disk)} free; reserve {octets(found.reserve)}"
     yield f"owner    {found.owner}, mode {found.mode}"
 
 
 def _database(found: DatabaseHealth) -> Iterator[Block]:
     yield f"server   PostgreSQL {found.server}" + (" behind a pooler" if found.is_pooled else "")
     yield f"settings {', '.join(f'{name} = {value or chr(39) * 2}' for name, value in found.settings)}"
-    yield f"clock    {abs(found.clock_s) * 1000:.0f} ms {'behind' if found.clock_s > 0 else 'ahead of'} this machine"
+    yield f"clock    {seconds(abs(found.clock_s))} {'behind' if found.clock_s > 0 else 'ahead of'} this machine"
     yield f"sessions {found.connections} of {found.most_connections}"
     if xmin := found.xmin:
-        since = "" if xmin.held_s is None else f" for {xmin.held_s:.1f} s"
+        since = "" if xmin.held_s is None else f" for {seconds(xmin.held_s)}"
         yield f"xmin     held by {xmin.holder} {xmin.pid or ''} {xmin.application}{since}: {xmin.query}"
     yield f"history  {', '.join(found.days) or 'no partition'}"
     heads = ("table", "rows", "dead", "size", "indexes", "vacuumed", "analyzed")
@@ -86,8 +85,8 @@ def _database(found: DatabaseHealth) -> Iterator[Block]:
             table.name,
             str(table.live),
             str(table.dead),
-            _size(table.size),
-            _size(sum(size for _, size in table.indexes)),
+            octets(table.size),
+            octets(sum(size for _, size in table.indexes)),
             _ago(table.vacuumed_s),
             _ago(table.analyzed_s),
         )
@@ -96,9 +95,5 @@ def _database(found: DatabaseHealth) -> Iterator[Block]:
     yield Table(heads, rows, frozenset(heads[1:]))
 
 
-def _ago(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{seconds / 60:.0f} min ago"
-
-
-def _size(octets: int) -> str:
-    return f"{octets / MIB:.1f} MiB" if octets >= MIB else f"{octets / 1024:.0f} KiB"
+def _ago(span_s: float | None) -> str:
+    return "never" if span_s is None else f"{seconds(round(span_s))} ago"
