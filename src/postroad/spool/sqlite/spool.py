@@ -19,6 +19,7 @@ from postroad.spool.base import (
     Stats,
     StoredMail,
     Story,
+    Unshared,
 )
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.fresh import Fresh
@@ -32,7 +33,7 @@ from postroad.spool.sqlite.writer import Writer
 DAY_S = 86400.0
 
 
-class SqliteSpool:
+class SqliteSpool(Unshared):
     """A spool in a folder, with an SQLite database.
 
     With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
@@ -156,10 +157,6 @@ class SqliteSpool:
             pass
         while await self._writer.submit(self._kinds.sweep_arrivals, now):
             pass
-
-    async def concerns(self) -> tuple[str, ...]:
-        """See Spool. Nobody else uses it."""
-        return ()
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
