@@ -79,12 +79,12 @@ REAL = ("sluggish", "outage", "tarpits", "instep", "instep-split", "resting", "r
 
 
 async def play(name, scale):
-    """One of them; a relay that does not start is a finding, too."""
+    """One of them; what does not start is a finding, too."""
     if name in CLUSTERED and scale.spool == FOLDER:
         scale = replace(scale, spool=POSTGRES)
     if why := obstacle(scale.spool):
         return Figures(name, skipped=why)
     try:
         return await ALL[name](scale)
-    except RuntimeError as problem:
-        return Figures(name, wrong=[str(problem)])
+    except Exception as problem:  # noqa: BLE001  # it must not hide what the others find
+        return Figures(name, wrong=[repr(problem)])

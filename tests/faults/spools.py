@@ -8,11 +8,13 @@ import sqlite3
 from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 from postroad.spool import Selection, SpoolError, State, open_place
 
 FOLDER, POSTGRES, POOLED = KINDS = ("sqlite", "postgres", "pgbouncer")
 BOUNCER = Path(__file__).parents[2] / ".peers/usr/sbin/pgbouncer"
+_MAKING = Lock()  # the programs of the server may have to be copied first
 CLAIMED = Selection(state=State.CLAIMED)
 
 
@@ -81,6 +83,10 @@ class DatabaseSpool:
         await asyncio.to_thread(self._make)
 
     def _make(self):
+        with _MAKING:
+            self._make_alone()
+
+    def _make_alone(self):
         self.server.make()
         self.server.start()
         if self.pooler:

@@ -450,3 +450,11 @@ def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:
         (destination, replace(mail, envelope=replace(mail.envelope, recipients=tuple(some))))
         for destination, some in by_destination.items()
     ]
+
+
+class Unshared:
+    """The part of a spool whose place no other program uses."""
+
+    async def concerns(self) -> tuple[str, ...]:
+        """See Spool."""
+        return ()

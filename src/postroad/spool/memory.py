@@ -24,6 +24,7 @@ from postroad.spool.base import (
     StoredMail,
     Story,
     Trouble,
+    Unshared,
     rerouted,
     split,
 )
@@ -196,7 +197,7 @@ class MemoryLearned:
         """Whether calls are answered."""
 
 
-class MemorySpool(MemoryLearned):
+class MemorySpool(MemoryLearned, Unshared):
     """A spool in memory, for tests and for reference."""
 
     def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
@@ -300,10 +301,6 @@ class MemorySpool(MemoryLearned):
             arrival.seen_at = now if arrival.seen_at is None else arrival.seen_at
             if arrival.seen_at < now - ARRIVAL_S:
                 del self._arrivals[id_]
-
-    async def concerns(self) -> tuple[str, ...]:
-        """See Spool. Nobody else uses it."""
-        return ()
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story
+from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story, Unshared
 from postroad.spool.sqlite import lanes, lessons, queue
 from postroad.spool.sqlite.reader import Reader
 
 
-class SqliteQueries:
+class SqliteQueries(Unshared):
     """The part of the spool that only reads."""
 
     def __init__(self, reader: Reader) -> None:
@@ -26,10 +26,6 @@ class SqliteQueries:
     async def nodes(self, now: float) -> tuple[Node, ...]:
         """See Spool."""
         return await self._reader.ask(lanes.nodes, now)
-
-    async def concerns(self) -> tuple[str, ...]:
-        """See Spool. Nobody else uses it."""
-        return ()
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
