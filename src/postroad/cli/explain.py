@@ -18,7 +18,7 @@ def explain(
         str, typer.Argument(metavar="MESSAGE-ID", help="The id in the reply to the client, or in the log.")
     ],
     config: options.ConfigFile = None,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     json: options.Json = False,
 ) -> None:
     """Explain where a message went, why, and what happened; every random choice is replayed from its recorded seed.

@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spool]:
-    """The spool in a folder, or that of the settings. Trouble with it ends the command: 2 if there is none, else 3.
+async def opened(place: str, config: Path | None) -> AsyncIterator[Spool]:
+    """The spool in a folder or a database, or that of the settings.
+
+    Trouble with it ends the command: 2 if there is none, else 3.
 
     Raises:
         InputError: the settings are wrong.
 
     """
     from postroad.build import open_queue
-    from postroad.spool import SpoolError, Trouble
+    from postroad.spool import SpoolError, Trouble, place_of
 
     none = (Trouble.MISSING, Trouble.READ_ONLY, Trouble.NEWER)
-    where = folder or _of_settings(config)
+    where = place_of(place) if place else _of_settings(config)
     try:
         spool = await open_queue(where)
         try:

@@ -83,8 +83,8 @@ PoliciesOf = Annotated[
         help="Look as a relay with this settings file does, by its routes and the policies in its spool.",
     ),
 ]
-SpoolFolder = Annotated[
-    Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")
+SpoolPlace = Annotated[
+    str, typer.Option("--spool", metavar="PLACE", help="A folder or a postgresql:// URL, instead of the settings' one.")
 ]
 DkimKey = Annotated[
     Path | None, typer.Option("--dkim-key", metavar="FILE", help="Sign the message with this private key (DKIM).")

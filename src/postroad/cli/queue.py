@@ -42,7 +42,7 @@ class QueueSelection:
     sender: str = ""
     state: str = ""
     all: bool = True
-    spool: Path | None = None
+    spool: str = ""
     config: Path | None = None
 
     def selection(self) -> Selection:
@@ -72,7 +72,7 @@ def list_(
     sender: Sender = "",
     state: StateName = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="Show at most this many.")] = 100,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
@@ -101,7 +101,7 @@ def list_(
 
 @app.command(epilog=f"{EXAMPLES}show 1E2DAPNHV84C8G00")
 def show(
-    id_: Id, spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False
+    id_: Id, spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False
 ) -> None:
     """Show one message: its envelope, the status of each recipient, the last reply and the next attempt.
 
@@ -120,7 +120,7 @@ def show(
 
 @app.command(epilog=f"{EXAMPLES}trace 1E2DAPNHV84C8G00")
 def trace(
-    id_: Id, spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False
+    id_: Id, spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False
 ) -> None:
     """Show every delivery attempt of a message: each address contacted, how long it took, and its reply.
 
@@ -143,7 +143,7 @@ def retry(
     destination: Destination = "",
     sender: Sender = "",
     all_: All = False,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
@@ -161,7 +161,7 @@ def hold(
     destination: Destination = "",
     sender: Sender = "",
     all_: All = False,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
@@ -179,7 +179,7 @@ def release(
     destination: Destination = "",
     sender: Sender = "",
     all_: All = False,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
@@ -198,7 +198,7 @@ def delete(
     sender: Sender = "",
     state: StateName = "",
     all_: All = False,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
@@ -211,7 +211,7 @@ def delete(
 
 
 @app.command(epilog=f"{EXAMPLES}stats --json")
-def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False) -> None:
+def stats(spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False) -> None:
     """Count queued mail, in total and by destination.
 
     Exit status: 0 done, 2 usage error or no spool.
@@ -236,7 +236,7 @@ def _ask(which: QueueSelection, question: Callable[[Spool], Awaitable[T]]) -> T:
     return screen.run(asked)
 
 
-def _story(id_: str, spool: Path | None, config: Path | None) -> Story:
+def _story(id_: str, spool: str, config: Path | None) -> Story:
     story = _ask(QueueSelection([id_], spool=spool, config=config), lambda queue: queue.story(id_))
     if story is None:
         screen.fail(

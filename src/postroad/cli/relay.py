@@ -17,7 +17,7 @@ MOST = 2
 
 def relay(
     config: options.ConfigFile = None,
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, help="2: one process receives, another one delivers; two cores are used.")
     ] = 1,
@@ -35,13 +35,13 @@ def relay(
 
     async def served() -> None:
         from postroad.config import SettingsFile
+        from postroad.spool import place_of
 
         file = SettingsFile(config)
 
         def load() -> Config:
             loaded = file.load()
-            there = {"path": spool, "url": None}
-            return loaded.model_copy(update={"spool": loaded.spool.model_copy(update=there)}) if spool else loaded
+            return loaded.model_copy(update={"spool": loaded.spool.moved_to(place_of(spool))}) if spool else loaded
 
         if deliverer >= 0:
             from postroad.relay import deliver

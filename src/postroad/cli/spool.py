@@ -15,15 +15,11 @@ from postroad.cli.tree import group
 
 app = group("Check the spool, migrate its schema, move it from SQLite to PostgreSQL and back.")
 
-Spool = Annotated[
-    str, typer.Option("--spool", metavar="PLACE", help="A folder or a postgresql:// URL, instead of the settings' one.")
-]
-
 T = TypeVar("T")
 
 
 @app.command(epilog="Example: postroad spool check --spool postgresql://postroad@db.example/mail")
-def check(spool: Spool = "", config: options.ConfigFile = None, json: options.Json = False) -> None:
+def check(spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False) -> None:
     """Check the health of a spool: its schema, files or server, nodes and their leases, and what holds dead rows.
 
     It only reads, and a relay that runs on it does not notice. In a folder it reads the whole database.
@@ -48,7 +44,7 @@ def check(spool: Spool = "", config: options.ConfigFile = None, json: options.Js
 
 @app.command(epilog="Example: postroad spool migrate --dry-run")
 def migrate(
-    spool: Spool = "",
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps, and change nothing.")] = False,
     json: options.Json = False,

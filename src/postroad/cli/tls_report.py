@@ -22,7 +22,7 @@ def tls_report(
     day: Annotated[
         str, typer.Option(metavar="DATE", help="The UTC day, such as 2026-11-22; default: today, so far.")
     ] = "",
-    spool: options.SpoolFolder = None,
+    spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
@@ -58,7 +58,7 @@ def tls_report(
     raise typer.Exit(screen.DONE if found else screen.FINDINGS)
 
 
-async def _found(day: str, reader: str, spool: Path | None, config: Path | None) -> list[TlsReport]:
+async def _found(day: str, reader: str, spool: str, config: Path | None) -> list[TlsReport]:
     from postroad.config import load
     from postroad.relay import ReportStore, submitter_of
     from postroad.tls import TlsReport, facts_of

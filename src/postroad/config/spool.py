@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,11 @@ class SpoolTable(SettingsTable):
     def place(self) -> Path | str:
         """The folder, or the URL of the database."""
         return self.url or self.path
+
+    def moved_to(self, place: Path | str) -> Self:
+        """The same in another folder, or in a database by its URL."""
+        is_folder = isinstance(place, Path)
+        return self.model_copy(update={"path": place if is_folder else self.path, "url": None if is_folder else place})
 
     @model_validator(mode="before")
     @classmethod
