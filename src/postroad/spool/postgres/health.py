@@ -30,7 +30,7 @@ from postroad.spool.postgres.promise import CLOCK_S, AcceptedRisks, broken_promi
 from postroad.spool.postgres.settling import DAY_S
 from postroad.spool.postgres.trouble import troubles
 from postroad.spool.postgres.versions import SCHEMA, check_serves, version_of
-from postroad.words.phrasebook import seconds
+from postroad.words.phrasebook import counted, seconds
 from postroad.words.visible import defused
 
 HELD_S = 60.0
@@ -261,10 +261,11 @@ def _of_nodes(nodes: Sequence[NodeHealth], ownerless: int, where: str) -> Iterat
     fix = "start a relay: it takes back what is claimed"
     for node in nodes:
         if not node.alive:
-            what = f"node {node.name} has not renewed its lease for {seconds(node.renewed_s or 0)}"
+            what = f"node {node.name} has not renewed its lease for {seconds(node.renewed_s or 0)} "
+            what += f"and holds {counted(node.claimed, 'parcel')}"
             yield HealthFinding(HealthCode.DEAD_NODE, what, where, fix)
     if ownerless and not any(node.alive for node in nodes):
-        what = f"{ownerless} parcels are claimed by nodes that are gone"
+        what = f"{counted(ownerless, 'parcel')} still claimed by nodes that are gone"
         yield HealthFinding(HealthCode.DEAD_NODE, what, where, fix)
 
 
