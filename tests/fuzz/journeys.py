@@ -5,7 +5,9 @@ from collections import deque
 from contextlib import suppress
 from itertools import product
 
-from postroad.cli.sendmail.draft import Origin, finish, parse
+from postroad.build.draft import Origin
+from postroad.build.draft import finish_draft as finish
+from postroad.build.draft import parse_draft as parse
 from postroad.smtp import (
     BodyComplete,
     Break,

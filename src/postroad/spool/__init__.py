@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         TableHealth,
         XminHealth,
     )
-    from postroad.spool.ids import MessageIds, id_of, sendmail_origin
+    from postroad.spool.ids import MessageIds, id_of, local_origin
     from postroad.spool.memory import MemoryLearned, MemorySpool
     from postroad.spool.moving import Moved
     from postroad.spool.opening import open_place
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     health="DatabaseHealth FolderHealth HealthFinding NodeHealth SpoolHealth TableHealth XminHealth",
-    ids="MessageIds id_of sendmail_origin",
+    ids="MessageIds id_of local_origin",
     memory="MemoryLearned MemorySpool",
     moving="Moved",
     opening="open_place",
