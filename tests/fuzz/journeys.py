@@ -11,7 +11,7 @@ from postroad.build.draft import parse_draft as parse
 from postroad.smtp import (
     BodyComplete,
     Break,
-    Client,
+    ClientEnd,
     Data,
     Done,
     Ehlo,
@@ -48,7 +48,7 @@ class Conversation:
     """A host whose every octet is given beforehand, and what was said to it."""
 
     def __init__(self, octets, size):
-        self.client = Client()
+        self.client = ClientEnd()
         self.sent = b""
         self._left, self._size = octets, size
         self._events = []
@@ -132,7 +132,7 @@ def content(octets):
 
 def _through(octets, size, *, by_data):
     """What comes out of a server of what goes into a client."""
-    client, server = Client(), Server(ServerConfig("mx.example"))
+    client, server = ClientEnd(), Server(ServerConfig("mx.example"))
     client.receive(server.greet())
     _ask(client, server, Ehlo("me.example"))
     _ask(client, server, Mail(None))

@@ -51,6 +51,28 @@ class Draft:
         """Whether there is a field of one of these names, which are in lower case."""
         return any(_name(field) in names for field in self.fields)
 
+    @property
+    def shown(self) -> bytes:
+        """The message without the fields that say who gets a blind copy."""
+        return b"".join([*(field for field in self.fields if _name(field) not in _HIDDEN), self.rest])
+
+    def sender(self) -> str:
+        """The address of Sender, else of From; of a message sent anew, of Resent-Sender or Resent-From.
+
+        Raises:
+            InputError: there is none, or it cannot be known which one is meant.
+
+        """
+        again = "resent-" if self.has("resent-from") else ""
+        for name in (f"{again}sender", f"{again}from"):
+            if found := self._addresses(name):
+                break
+        else:
+            raise InputError("there is no address in From; add one, or give sender (None: bounces go nowhere)")
+        if len(found) > 1:  # RFC 5322 section 3.6.2: then Sender has to say who sends it
+            raise InputError(f"{name.title()} has {len(found)} addresses; add a Sender field, or give sender")
+        return found[0]
+
     def recipients(self) -> list[str]:
         """The addresses of To, Cc and Bcc; of a message sent anew, of the Resent- fields (RFC 5322 section 3.6.6).
 
@@ -58,11 +80,13 @@ class Draft:
             InputError: it cannot be known who is meant.
 
         """
+        return self._addresses(*(_RESENT_TO if self.has(*_RESENT_TO) else _TO))
+
+    def _addresses(self, *names: str) -> list[str]:
         if self.had_stray_cr:
             raise InputError(
-                "the header has a CR inside a line, so recipients cannot be read from it; end lines with LF"
+                "the header has a CR inside a line, so addresses cannot be read from it; end lines with LF"
             )
-        names = _RESENT_TO if self.has(*_RESENT_TO) else _TO
         return addresses_named(_text(field) for field in self.fields if _name(field) in names)
 
 
