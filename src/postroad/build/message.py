@@ -53,9 +53,11 @@ def build_message(
 
 
 def envelope_of(
-    octets: bytes, sender: str | EllipsisType | None, recipients: str | Iterable[str] | None
+    octets: bytes, sender: str | EllipsisType | None, recipients: str | Iterable[str] | None, hostname: str = ""
 ) -> tuple[Mailbox | None, list[Mailbox]]:
     """Who sends it, None for nobody, and to whom; what is not given is read from the header.
+
+    With a `hostname` names without a domain are users of this machine.
 
     Raises:
         InputError: an address cannot be read, or there is no recipient.
@@ -65,12 +67,12 @@ def envelope_of(
 
     if isinstance(sender, EllipsisType):
         sender = parse_draft(octets).sender()
-    reverse_path = _mailbox(sender, "sender") if sender else None
+    reverse_path = _mailbox(sender, "sender", hostname) if sender else None
     if recipients is None:
         named: Iterable[str] = parse_draft(octets).recipients()
     else:
         named = (recipients,) if isinstance(recipients, str) else recipients
-    mailboxes = [_mailbox(each, "recipients") for each in named]
+    mailboxes = [_mailbox(each, "recipients", hostname) for each in named]
     if not mailboxes:
         where = "To, Cc or Bcc; add one, or give recipients" if recipients is None else "recipients; give one"
         raise InputError(f"there is no recipient in {where}")
@@ -128,14 +130,14 @@ def _has_international_address(content: ParsedMessage[Any, Any]) -> bool:
     return any(not each.addr_spec.isascii() for each in mailboxes)
 
 
-def _mailbox(text: str, where: str) -> Mailbox:
+def _mailbox(text: str, where: str, hostname: str) -> Mailbox:
     """An address, also with a name, as in `Ann <ann@example.com>`.
 
     Raises:
         InputError: it cannot be read, or is not one.
 
     """
-    bare = parse_mailbox(text)
+    bare = parse_mailbox(f"{text}@{hostname}" if hostname and "@" not in text else text)
     if isinstance(bare, Mailbox):
         return bare
     found = addresses_in(text) if "<" in text else []

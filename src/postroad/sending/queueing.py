@@ -126,12 +126,13 @@ def _prepared(given: _Given, spool: str | Path | None, config: str | Path | None
     octets = build.octets_of(message)
     if len(octets) > brief.message_size:
         raise InputError(f"the message is larger than limits.message_size, {brief.message_size} octets")
-    reverse_path, mailboxes = build.envelope_of(octets, sender, to)
+    hostname = hostname_of(brief)
+    reverse_path, mailboxes = build.envelope_of(octets, sender, to, hostname)
     where = f"set an address for it in [aliases] of {file or USUAL_FILE}"
     rules = build.SubmissionRules(aliases_of(brief), build.build_signing(brief.dkim), where)
     from_whom = str(reverse_path) if reverse_path else ""
     submission = build.Submission(octets, [str(each) for each in mailboxes], from_header=False, sender=from_whom)
-    mail, content = build.mail_of(submission, build.origin_of(hostname_of(brief)), rules, "enqueue")
+    mail, content = build.mail_of(submission, build.origin_of(hostname), rules, "enqueue")
     return _Prepared(_place(spool, brief), brief.reserve, mail, content)
 
 
@@ -141,7 +142,11 @@ def _place(spool: str | Path | None, brief: Brief) -> Path | str:
 
     if spool is None:
         return brief.spool
-    return spool if isinstance(spool, Path) else place_of(spool)
+    place = spool if isinstance(spool, Path) else place_of(spool)
+    if not str(spool) or (isinstance(place, Path) and "://" in str(spool)):
+        scheme = str(spool).partition("://")[0]  # what follows may have a password
+        raise InputError(f'spool: {scheme!r} is no place; write a folder, or a URL as "postgresql://HOST/DATABASE"')
+    return place
 
 
 async def _keep(asked: _Prepared) -> None:

@@ -217,7 +217,7 @@ def test_a_client_keeps_its_connections(postroad_lab):
     heard = []
 
     async def main():
-        async with postroad.Client(_options(lab, listener=heard.append)) as client:
+        async with postroad.Client(_options(lab, listener=heard.append), idle_s=3600) as client:
             sent = [await client.send(_modern(), recipients="you@example.com") for _ in range(3)]
             lab.set_fault("127.0.0.11", "refuse")
             return [*sent, await client.send("x", sender=None, recipients=["you@example.com"])], client
