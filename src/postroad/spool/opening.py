@@ -8,12 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.postgres import is_url, without_password
 
 if TYPE_CHECKING:
     from postroad.spool.postgres import PostgresSpool
     from postroad.spool.sqlite import SqliteSpool
 
 DAY_S = 86400.0
+
+# A database is loaded where one is named
+Place = Path | str
+
+
+def place_of(text: str) -> Place:
+    """A folder, or the URL of a database, as somebody wrote it."""
+    return text if is_url(text) else Path(text)
+
+
+def shown_place(where: Place) -> str:
+    """The place without a password."""
+    return str(where) if isinstance(where, Path) else without_password(where)
 
 
 @contextmanager
