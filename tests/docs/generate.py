@@ -1,5 +1,7 @@
 """Writes the reference: cli.md from the help of every command, the other pages from what they describe.
 
+And what is installed beside the program: its manual pages, and what completes its words in a shell.
+
 Run it as `python -m tests.docs.generate`.
 """
 
@@ -11,6 +13,8 @@ import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
+from tests.docs import completions, manual_pages
+from tests.docs.command_table import EXIT_STATUS
 from tests.support.patience import PATIENCE_S
 from typer.main import get_command
 
@@ -27,11 +31,11 @@ SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
 SCHEMA = ROOT / "docs" / "reference" / "json.schema.json"
 RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
-HEAD = """# Commands
+HEAD = f"""# Commands
 
 The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
 In a pipe nothing is wrapped or cut; `COLUMNS` says how wide a picture is there (200 characters).
-Exit status everywhere: 0 done, 1 findings or failed, 2 wrong usage, 3 not now, 74 standard output cannot be written.
+Exit status everywhere: {EXIT_STATUS}
 """
 
 
@@ -78,7 +82,15 @@ def reference():
     return "\n".join(parts)
 
 
+def shipped():
+    """The files that are installed beside the program, by their path: manual pages, and what completes its words."""
+    return {**manual_pages.pages(), **completions.scripts()}
+
+
 if __name__ == "__main__":
+    for path, text in shipped().items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(text)
     CLI.write_text(reference())
     SETTINGS.write_text(settings())
     METRICS.write_text(metrics())
