@@ -173,11 +173,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A relay that works from a spool: its name, when it last renewed its lease, and how many parcels it has."""
+    """A relay that works from a spool: its name, and when it last renewed its lease."""
 
     name: str
     renewed_at: float
-    claimed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
