@@ -2,17 +2,19 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
-from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place
+from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place, place_of
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, without_password
 from postroad.spool.postgres import lanes as of_lanes
 from postroad.spool.postgres.commits import BEGIN
 from postroad.spool.postgres.promise import check_clock, check_promise
+from postroad.words.inputs import InputError
 
 LEASE = "UPDATE postroad.node SET renewed_at = renewed_at - interval '{} s' WHERE name = ANY($1)"
 
@@ -435,6 +437,9 @@ SECRET = "hunter2"
         (f"postgres://db.example/mail?user=ann&password={SECRET}", "postgres://db.example/mail?user=ann"),
         ("postgresql:///mail?host=/run/pg", "postgresql:///mail?host=/run/pg"),
         (f"postgresql://ann:{SECRET}@[::1/mail", "postgresql://..."),
+        (f"PostgreSQL://ann:{SECRET}/@db.example/mail", "postgresql://..."),
+        (f"postgresql://ann:{SECRET}#@db.example/mail", "postgresql://..."),
+        (f"postgresql://ann:x@{SECRET}?@db.example/mail", "postgresql://..."),
     ],
 )
 def test_a_password_is_in_no_message(url, shown):
@@ -451,8 +456,13 @@ def test_a_password_is_in_no_message(url, shown):
 
 
 def test_a_folder_is_no_url():
-    """What begins otherwise is not taken for one."""
+    """What begins otherwise is not taken for one; and no folder is made for what is the URL of something else."""
     assert [False] * 4 == [is_url(text) for text in ("/var/spool", "mysql://x/y", "postgresql:", "")]
+    assert Path("a/b:c") == place_of("a/b:c")
+    for url in (f"postgresq://ann:{SECRET}@db.example/mail", f"postgresql:/ann:{SECRET}@db.example/mail"):
+        with pytest.raises(InputError, match="is no spool: write a folder, or") as wrong:
+            place_of(url)
+        assert SECRET not in str(wrong.value)
 
 
 def test_without_the_driver_the_fix_is_said(monkeypatch):
