@@ -52,6 +52,11 @@ class SpoolError(Exception):
         self.kind = kind
         self.why = why
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether waiting may bring back what could not be read."""
+        return self.kind not in (Trouble.MISSING, Trouble.CORRUPT)
+
 
 @light(frozen=True, slots=True)
 class StoredMail:
