@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.support.patience import PATIENCE_S
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
@@ -27,6 +28,14 @@ SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
 SCHEMA = ROOT / "docs" / "reference" / "json.schema.json"
 RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
+DECISIONS = ROOT / "docs" / "decisions" / "README.md"
+PICTURES = ROOT / "docs" / "pictures"
+SENDERS = ("postfix", "exim", "exchange-online", "sendmail", "opensmtpd", "dns-order")
+PICTURED = {
+    "equals": ("t1", SENDERS),
+    "backup": ("t5", SENDERS),
+    "filter": ("filter", ("postfix", "exim", "highest-first", "node-sendmail")),
+}
 HEAD = """# Commands
 
 The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
@@ -78,7 +87,26 @@ def reference():
     return "\n".join(parts)
 
 
+def decisions():
+    """The whole text of the list of decisions: their titles, each a link."""
+    titles = [(page.name, page.read_text().partition("\n")[0]) for page in sorted(DECISIONS.parent.glob("0*.md"))]
+    lines = [f"- [{title.removeprefix('# ')}]({name})" for name, title in titles]
+    return "# Decisions\n\nEach with the question, the answer, why, and what was given up.\n\n" + "\n".join(lines) + "\n"
+
+
+def picture(name, to):
+    """Draw a picture of the pages into a file."""
+    setup, senders = PICTURED[name]
+    chosen = [word for sender in senders for word in ("--sender", sender)]
+    drawn = CliRunner().invoke(app, ["simulate", setup, *chosen, "--plot", str(to)])
+    assert drawn.exit_code in {0, 1}, drawn.output
+    return to.read_text()
+
+
 if __name__ == "__main__":
+    DECISIONS.write_text(decisions())
+    for each in PICTURED:
+        picture(each, PICTURES / f"{each}.svg")
     CLI.write_text(reference())
     SETTINGS.write_text(settings())
     METRICS.write_text(metrics())
