@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
+from postroad.relay.log_lines import reference as log
 from postroad.relay.metrics import reference as metrics
 from postroad.rules import RULES
 from postroad.views.findings.manual import reference as rules
@@ -28,6 +29,7 @@ SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
 SCHEMA = ROOT / "docs" / "reference" / "json.schema.json"
 RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
+LOG = ROOT / "docs" / "reference" / "log.md"
 DECISIONS = ROOT / "docs" / "decisions" / "README.md"
 PICTURES = ROOT / "docs" / "pictures"
 SENDERS = ("postfix", "exim", "exchange-online", "sendmail", "opensmtpd", "dns-order")
@@ -91,7 +93,9 @@ def decisions():
     """The whole text of the list of decisions: their titles, each a link."""
     titles = [(page.name, page.read_text().partition("\n")[0]) for page in sorted(DECISIONS.parent.glob("0*.md"))]
     lines = [f"- [{title.removeprefix('# ')}]({name})" for name, title in titles]
-    return "# Decisions\n\nEach with the question, the answer, why, and what was given up.\n\n" + "\n".join(lines) + "\n"
+    return (
+        "# Decisions\n\nEach with the question, the answer, why, and what was given up.\n\n" + "\n".join(lines) + "\n"
+    )
 
 
 def picture(name, to):
@@ -110,5 +114,6 @@ if __name__ == "__main__":
     CLI.write_text(reference())
     SETTINGS.write_text(settings())
     METRICS.write_text(metrics())
+    LOG.write_text(log())
     RULES_PAGE.write_text(rules(RULES))
     SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n")
