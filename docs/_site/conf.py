@@ -1,4 +1,4 @@
-"""How Sphinx makes a site of the pages: `make docs`. They stay plain Markdown, whose links work in the repository too."""
+"""How Sphinx makes a site of the pages: `make docs`. They stay plain Markdown, with links that work without it."""
 
 from pathlib import Path
 
@@ -20,8 +20,10 @@ html_copy_source = False
 html_static_path = ["style"]
 html_css_files = ["pages.css"]
 
-AIMS = """two-servers one-machine sendmail import rewrite smarthost open-internet dkim tls tls-reports applications library
-lab testing in-ci spool cluster logs troubleshooting"""
+AIMS = """
+two-servers one-machine sendmail import rewrite smarthost open-internet dkim tls tls-reports applications
+library lab testing in-ci spool cluster logs troubleshooting
+"""
 CONTENTS = {
     "Begin": ["docs/tutorial", "docs/howto/install"],
     "How to": [f"docs/howto/{name}" for name in AIMS.split()],

@@ -1,4 +1,4 @@
-"""What the log of a relay can say: every event with its level, its meaning and its facts, as docs/reference/log.md has them."""
+"""What the log of a relay can say: every event with its level, its meaning and its facts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ LINES = (
         "deliver.attempt.complete",
         "",
         "An attempt to deliver a message to one destination: its result, and the last host's reply.",
-        "id, from, to, destination, attempt, route, ms, result, exchange, address, contacts, tls, status, text, next_route, due",
+        "id, from, to, destination, attempt, route, ms, result, exchange, address, contacts, tls, status, text, next_route,"
+        " due",
     ),
     LogLine("deliver.host.failed", "warning", "An address does not answer and is not tried for now.", "address"),
     LogLine("deliver.host.recovered", "info", "It answers again.", "address"),
@@ -138,18 +139,21 @@ LINES = (
 
 _HEAD = """# The log
 
-A relay writes one line for each event to standard error: to the journal under systemd. `format` of [`[log]`](settings.md) chooses the form, `level` the least that is written.
+A relay writes one line for each event to standard error: to the journal under systemd. `format` of
+[`[log]`](settings.md) chooses the form, `level` the least that is written.
 
 ```text
-2026-11-22T10:00:01.204Z receive.message.complete id=01M7YJM1KANSPWGV peer=127.0.0.1:50312 sender=me@example.net recipients=you@example.org size=312 ...
+2026-11-22T10:00:01.204Z receive.message.complete id=01M7YJM1KANSPWGV peer=127.0.0.1:50312 ...
 {"at": "2026-11-22T10:00:01.204Z", "level": "info", "event": "receive.message.complete", "id": "01M7YJM1KANSPWGV", ...}
 ```
 
-In the `console` form a value with a space or a quote in it stands in quotes, and control characters are escaped: a line is always one event, whatever the peer
-sent. In the `json` form each line is an object of `at`, `level`, `event` and the facts. Facts that do not apply are left out. Names of events and facts stay as they are between
-minor versions; new ones may be added.
+In the `console` form a value with a space or a quote in it stands in quotes, and control characters are escaped: a
+line is always one event, whatever the peer sent. In the `json` form each line is an object of `at`, `level`, `event`
+and the facts. Facts that do not apply are left out. Names of events and facts stay as they are between minor
+versions; new ones may be added.
 
-This page is written by `python -m tests.docs.generate` from `src/postroad/relay/log_lines.py`; a test compares it with every event in the code.
+This page is written by `python -m tests.docs.generate` from `src/postroad/relay/log_lines.py`; a test compares it
+with every event in the code.
 
 | event | level | meaning | facts |
 | --- | --- | --- | --- |
@@ -158,8 +162,9 @@ This page is written by `python -m tests.docs.generate` from `src/postroad/relay
 
 def reference() -> str:
     """The whole text of docs/reference/log.md."""
-    rows = [
-        f"| `{it.name}` | {it.level or 'info or warning'} | {it.meaning} | {', '.join(f'`{fact}`' for fact in it.facts.split(', ') if fact)} |"
-        for it in LINES
-    ]
-    return _HEAD + "\n".join(rows) + "\n"
+    return _HEAD + "".join(f"| {' | '.join(_cells(line))} |\n" for line in LINES)
+
+
+def _cells(line: LogLine) -> tuple[str, ...]:
+    facts = ", ".join(f"`{fact}`" for fact in line.facts.split(", ") if fact)
+    return f"`{line.name}`", line.level or "info or warning", line.meaning, facts
