@@ -58,8 +58,8 @@ LINES = (
         "deliver.attempt.complete",
         "",
         "An attempt to deliver a message to one destination: its result, and the last host's reply.",
-        "id, from, to, destination, attempt, route, ms, result, exchange, address, contacts, tls, status, text, next_route,"
-        " due",
+        "id, from, to, destination, attempt, route, ms, result, exchange, address, contacts, tls, status, text,"
+        " next_route, due",
     ),
     LogLine("deliver.host.failed", "warning", "An address does not answer and is not tried for now.", "address"),
     LogLine("deliver.host.recovered", "info", "It answers again.", "address"),
