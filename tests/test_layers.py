@@ -157,6 +157,24 @@ def test_lazy_doors_give_what_they_say():
     assert [] == wrong
 
 
+EXTRAS = {
+    "numpy": ("simulation/trials/",),
+    "asyncpg": ("spool/postgres/", "scenarios/database.py"),
+    "matplotlib": ("views/pictures/figure.py",),
+}
+
+
+def test_extras_stay_in_their_rooms():
+    """What a relay does without is imported where a missing one is named with its extra, and nowhere else."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {module}"
+        for path, _room, _floor in _files()
+        for module, _names in _imports(path)
+        if not path.relative_to(SOURCE).as_posix().startswith(EXTRAS.get(module.split(".")[0], ("",)))
+    ]
+    assert [] == wrong
+
+
 MADE_BY_BUILD = {
     "WireResolver",
     "CachingResolver",

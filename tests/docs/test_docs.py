@@ -16,12 +16,17 @@ import mypy.api
 import pytest
 from tests.docs.generate import (
     CLI,
+    DECISIONS,
     METRICS,
+    PICTURED,
+    PICTURES,
     RULES,
     RULES_PAGE,
     SETTINGS,
     commands,
+    decisions,
     metrics,
+    picture,
     reference,
     rules,
     run,
@@ -168,6 +173,17 @@ def test_reference_has_every_metric():
 def test_reference_has_every_rule():
     """rules.md is what the rules say of themselves; `python -m tests.docs.generate` writes it anew."""
     assert rules(RULES) == RULES_PAGE.read_text()
+
+
+def test_every_decision_is_listed():
+    """The list of decisions has the title of each; `python -m tests.docs.generate` writes it anew."""
+    assert decisions() == DECISIONS.read_text()
+
+
+def test_pictures_of_the_pages_are_those_drawn_today(tmp_path):
+    """What a page shows is what `simulate --plot` draws; `python -m tests.docs.generate` draws it anew."""
+    for name in PICTURED:
+        assert picture(name, tmp_path / f"{name}.svg") == (PICTURES / f"{name}.svg").read_text(), name
 
 
 def test_each_command_has_an_example_and_speaks_json():

@@ -145,11 +145,9 @@ def _place(spool: str | Path | None, brief: Brief) -> Path | str:
 
     if spool is None:
         return brief.spool
-    place = spool if isinstance(spool, Path) else place_of(spool)
-    if not str(spool) or (isinstance(place, Path) and "://" in str(spool)):
-        scheme = str(spool).partition("://")[0]  # what follows may have a password
-        raise InputError(f'spool: {scheme!r} is no place; write a folder, or a URL as "postgresql://HOST/DATABASE"')
-    return place
+    if not str(spool):
+        raise InputError('spool: "" is no place; write a folder, or a URL as "postgresql://user@host/database"')
+    return spool if isinstance(spool, Path) else place_of(spool)
 
 
 async def _keep(asked: _Prepared) -> None:

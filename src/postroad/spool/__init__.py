@@ -7,9 +7,9 @@ Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of th
 Stops: `base` (the protocols and their nouns), `ids` (ids and seeds), `opening` (by folder or URL), `memory` (for tests
 and trials), `sqlite` (for mail), `postgres` (for mail of several machines), `remote` (what another process delivers
 from), `wire` (how the two speak); for both databases `calls` (arguments of calls), `group` (calls for one commit),
-`rows` (mail as columns), `fresh` (bodies remembered), `schema` (its versions). What is done beside mail: `upkeep`
-(check, migrate, move, by place), `health` (what a check finds), `moving` (from one spool to another), `cargo` (what is
-moved).
+`grouped` (the protocol's calls that write), `rows` (mail as columns), `fresh` (bodies remembered), `schema` (its
+versions). What is done beside mail: `upkeep` (check, migrate, move, by place), `health` (what a check finds), `moving`
+(from one spool to another), `cargo` (what is moved).
 """
 
 from typing import TYPE_CHECKING

@@ -16,6 +16,7 @@ from tests.support.delivering import (
     NOON,
     QUICK_PROBES,
     USUAL,
+    WatchedSpool,
     counts,
     office,
 )
@@ -573,6 +574,32 @@ def test_what_was_delivered_is_not_sent_again_while_the_spool_is_in_trouble(monk
         )
 
     assert (1, 3, 0) == tell(story, spool=Full())
+
+
+def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attempt():
+    """Its content is asked for again a second later; what the sender has waited so far costs it nothing."""
+
+    class Away(WatchedSpool):
+        is_away = True
+
+        def at_hand(self, _mail):
+            return None
+
+        def body(self, mail):
+            if self.is_away:
+                raise SpoolError(Trouble.GONE, "the spool cannot be reached")
+            return super().body(mail)
+
+    async def story(it):
+        await it.post("ann@example.com")
+        (left,) = await it.spool.until_waiting(1)
+        it.now, it.spool.is_away = left.due_at, False
+        it.loop.look()
+        await it.done()
+        told = [len(it.told.named(f"deliver.{name}")) for name in ("parcel.broken", "spool.failed")]
+        return left.due_at, left.attempts, told, (await it.spool.stats(it.now)).messages
+
+    assert (NOON + settler.AGAIN_S, 0, [0, 1], 0) == tell(story, spool=Away())
 
 
 def test_host_that_hung_up_on_a_resting_connection_is_asked_anew():
