@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -32,6 +33,7 @@ from tests.docs.generate import (
     settings,
 )
 from tests.support.json_schema import wrong_with
+from tests.support.patience import PATIENCE_S
 
 import postroad
 from postroad.views.json import send_shape
@@ -121,19 +123,41 @@ def test_python_blocks_run(block, monkeypatch, postroad_lab):
             value(postroad_lab)
 
 
+def _programs(folder):
+    """The Python of the pages and of docs/examples, each in a file of this folder."""
+    programs = [block.values[0] for block in _blocks("python")]
+    programs += [_program(block.values[0]) for block in _blocks("pycon")]
+    programs += [path.read_text() for path in sorted((ROOT / "docs" / "examples").glob("*.py"))]
+    paths = [folder / f"page{number}.py" for number in range(len(programs))]
+    for path, program in zip(paths, programs, strict=True):
+        path.write_text(program)
+    return paths
+
+
 def test_python_of_the_pages_type_checks(tmp_path, monkeypatch):
     """Whoever copies the Python of a page into a program that mypy holds strictly has nothing to add."""
     monkeypatch.chdir(tmp_path)  # where no settings of ours are
-    programs = [block.values[0] for block in _blocks("python")]
-    programs += [_program(block.values[0]) for block in _blocks("pycon")]
-    paths = [tmp_path / f"page{number}.py" for number in range(len(programs))]
-    for path, program in zip(paths, programs, strict=True):
-        path.write_text(program)
+    paths = _programs(tmp_path)
     settings = tmp_path / "strict.ini"
     settings.write_text(_strict_of_others())
     how = ["--config-file", str(settings), "--cache-dir", str(_cache_for_pages()), "--no-error-summary"]
     complaints, trouble, _ = mypy.api.run([*how, *map(str, paths)])
     assert ("", "") == (complaints, trouble)
+
+
+@pytest.mark.skipif(shutil.which("pyright") is None, reason="no pyright here: npm install --global pyright")
+def test_python_of_the_pages_satisfies_pyright(tmp_path):
+    """The other checker, which editors use."""
+    paths = _programs(tmp_path)
+    done = subprocess.run(
+        ["pyright", "--pythonpath", sys.executable, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=PATIENCE_S,
+    )
+    assert (0, "0 errors, 0 warnings, 0 informations") == (done.returncode, done.stdout.strip().splitlines()[-1])
 
 
 def _strict_of_others():

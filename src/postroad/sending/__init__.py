@@ -3,7 +3,8 @@
 Rule 1: an address, a message or an option that cannot be used is an InputError, before anything is sent.
 Rule 2: whatever DNS, the network or a host does is an outcome in what is returned; nothing is raised for it.
 
-Stops: `options` (how to send), `client` (sends, one message or many), `queueing` (into a spool).
+Stops: `options` (how to send), `given` (what is to be sent), `client` (sends, one message or many), `queueing` (into a
+spool).
 """
 
 from typing import TYPE_CHECKING

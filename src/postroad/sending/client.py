@@ -9,8 +9,9 @@ from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Self
 
+from postroad.sending.given import check_given, must_not_run
 from postroad.sending.options import SendOptions, chosen
-from postroad.words.bounds import Bounds, OutOfBoundsError, count, require, require_all, shown
+from postroad.words.bounds import Bounds, OutOfBoundsError, count
 
 if TYPE_CHECKING:
     from postroad.build import Content, Mailer, Sent
@@ -90,6 +91,7 @@ class Client:
                 raise OutOfBoundsError(name, why)
         self._options = chosen(options)
         self._idle_s = idle_s
+        self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
         self._mailer: Mailer | None = None
 
@@ -98,6 +100,7 @@ class Client:
 
         pool = Pool(ReusePolicy(idle_s=self._idle_s), asyncio.get_running_loop().time)
         self._mailer = _mailer(self._options, pool)
+        self._places = asyncio.Semaphore(self._at_once)  # of this loop, where a client is opened again in another
         return self
 
     async def __aexit__(
@@ -126,41 +129,6 @@ class Client:
             if self._mailer is None:
                 raise RuntimeError("the client is not open; write: async with postroad.Client() as client")
             return await self._mailer.send(built, self._options.seed, timeout_s=self._options.timeout_s)
-
-
-def must_not_run(name: str) -> None:
-    """Nothing, or that the caller is in a coroutine, where it would block everybody.
-
-    Raises:
-        RuntimeError: an event loop runs in this thread.
-
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError(f"postroad.{name}_sync() blocks, and an event loop runs here; write: await postroad.{name}(...)")
-
-
-def check_given(message: object, sender: object, recipients: object) -> str | list[str] | None:
-    """The kinds of what a program gives; the recipients, which may come one by one.
-
-    Raises:
-        InputError: one of them is of another.
-
-    """
-    from email.message import Message as ParsedMessage  # noqa: PLC0415  # only where something is sent
-
-    require_all("message", [message], bytes, str, ParsedMessage)
-    if sender is not ...:
-        require("sender", sender, str)
-    if recipients is None or isinstance(recipients, str):
-        return recipients
-    if isinstance(recipients, bytes) or not isinstance(recipients, Iterable):
-        raise OutOfBoundsError("recipients", f"{shown(recipients)} is not an address; write text, or a list of texts")
-    every = list(recipients)
-    require_all("recipients", every, str)
-    return every
 
 
 def _built(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from postroad.sending.client import check_given, must_not_run
+from postroad.sending.given import check_given, must_not_run
 from postroad.words.bounds import require
 from postroad.words.inputs import InputError
 
@@ -62,6 +61,8 @@ async def enqueue(
             text says where and how to fix it. Nothing was kept.
 
     """
+    import asyncio  # noqa: PLC0415  # who enqueues without a loop need not load it
+
     asked = await asyncio.to_thread(_prepared, (message, sender, recipients), spool, config)
     await _keep(asked)
     return asked.queued
@@ -88,6 +89,8 @@ def enqueue_sync(
     if isinstance(asked.place, Path):
         _keep_in_folder(asked)
     else:
+        import asyncio  # noqa: PLC0415  # as above
+
         asyncio.run(_keep(asked))
     return asked.queued
 
@@ -142,14 +145,14 @@ def _place(spool: str | Path | None, brief: Brief) -> Path | str:
 
     if spool is None:
         return brief.spool
-    place = spool if isinstance(spool, Path) else place_of(spool)
-    if not str(spool) or (isinstance(place, Path) and "://" in str(spool)):
-        scheme = str(spool).partition("://")[0]  # what follows may have a password
-        raise InputError(f'spool: {scheme!r} is no place; write a folder, or a URL as "postgresql://HOST/DATABASE"')
-    return place
+    if not str(spool):
+        raise InputError('spool: "" is no place; write a folder, or a URL as "postgresql://user@host/database"')
+    return spool if isinstance(spool, Path) else place_of(spool)
 
 
 async def _keep(asked: _Prepared) -> None:
+    import asyncio  # noqa: PLC0415  # as above
+
     from postroad.spool import open_place  # noqa: PLC0415  # as above
 
     if isinstance(asked.place, Path):

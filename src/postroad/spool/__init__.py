@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from postroad.spool.ids import MessageIds, id_of, local_origin
     from postroad.spool.memory import MemoryLearned, MemorySpool
     from postroad.spool.moving import Moved
-    from postroad.spool.opening import open_place
+    from postroad.spool.opening import open_place, place_of, shown_place
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.schema import PendingMigration, SchemaStep
-    from postroad.spool.upkeep import check_place, migrate_place, move_place, pending_migration, place_of, shown_place
+    from postroad.spool.upkeep import check_place, migrate_place, move_place, pending_migration
     from postroad.spool.wire import Link, Row, Words
 
 __getattr__, __dir__ = door(
@@ -64,9 +64,9 @@ __getattr__, __dir__ = door(
     ids="MessageIds id_of local_origin",
     memory="MemoryLearned MemorySpool",
     moving="Moved",
-    opening="open_place",
+    opening="open_place place_of shown_place",
     remote="Handover RemoteSpool",
     schema="PendingMigration SchemaStep",
-    upkeep="check_place migrate_place move_place pending_migration place_of shown_place",
+    upkeep="check_place migrate_place move_place pending_migration",
     wire="Link Row Words",
 )

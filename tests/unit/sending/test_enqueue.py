@@ -131,8 +131,8 @@ def test_a_message_that_cannot_be_kept_is_refused(config):
         "nobody has no alias": {"recipients": ["nobody"]},
         "no recipient in recipients": {"recipients": []},
         "cannot be read": {"config": config.parent / "none.toml"},
-        "no place; write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
-        "'' is no place": {"spool": ""},
+        "no spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
+        "is no place": {"spool": ""},
         "spool: 5 is not a str or Path": {"spool": 5},
     }
     for why, given in wrong.items():

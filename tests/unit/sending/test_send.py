@@ -9,12 +9,14 @@ from email.message import EmailMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import formataddr
+from pathlib import Path
 
 import pytest
 
 import postroad
 from postroad.build import build_message
 
+PAGE = Path(__file__).parents[3] / "docs" / "howto" / "library.md"
 LAB_ZONE = "$ORIGIN example.com.\n$TTL 60\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
 HEAD = {
     "From": "Ann Ärmel <ann@example.net>",
@@ -181,6 +183,7 @@ def test_what_cannot_be_sent_is_refused_before_anybody_is_asked():
 def test_every_option_is_documented():
     """`help` and the page have each field, and a password is never shown."""
     names = {field.name for field in fields(postroad.SendOptions)}
+    assert sorted(names) == sorted(re.findall(r"^\| `([a-z_0-9]+)` \|", PAGE.read_text(), re.MULTILINE))
     assert set() == names - set(re.findall(r"^ {8}(\w+):", postroad.SendOptions.__doc__, re.MULTILINE))
     shown = repr(postroad.SendOptions(smarthost="mail.example.net:465", login=("ann", "s3cret")))
     assert ("mail.example.net:465" in shown, "s3cret" in shown) == (True, False)
