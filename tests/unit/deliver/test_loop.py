@@ -22,7 +22,7 @@ from tests.support.delivering import (
 )
 from tests.support.patience import PATIENCE_S
 
-from postroad.deliver import DeliverSettings, settler
+from postroad.deliver import DeliverSettings, feed, settler
 from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
@@ -192,11 +192,19 @@ def test_long_outage_ends_at_once(monkeypatch):
     assert (many, 1, True) == tell(story, down, settings=settings)
 
 
-def test_host_that_recovers_while_its_mail_is_settled_wakes_it():
-    """The recovery is heard before the parcel waits in the spool: it is woken all the same."""
+def test_host_that_recovers_while_its_mail_is_settled_wakes_it(monkeypatch):
+    """The recovery is heard before the parcel waits in the spool: it is woken all the same, again if that fails."""
+    monkeypatch.setattr(feed, "AGAIN_S", 0.001)
 
     class Slow(MemorySpool):
         gate = asyncio.Event()
+        is_full = True
+
+        async def retry_stranded(self, destination, now):
+            if self.is_full:
+                self.is_full = False
+                raise SpoolError(Trouble.FULL, "the disk is full")
+            return await super().retry_stranded(destination, now)
 
         async def settle(self, settlements, now):
             await self.gate.wait()
