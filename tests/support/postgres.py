@@ -54,15 +54,15 @@ class Server:
         self.root.mkdir(mode=0o755, exist_ok=True)
         if user := _user():
             os.chown(self.root, user, -1)
-        _run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     def start(self):
         """Return when it answers."""
-        _run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self.root / "log", "-o", self.options, "start")
+        self._run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self.root / "log", "-o", self.options, "start")
 
     def stop(self, how="immediate"):
         """End it as a crash does, or in order."""
-        _run("pg_ctl", "-D", self.data, "-w", "-s", "-m", how, "stop")
+        self._run("pg_ctl", "-D", self.data, "-w", "-s", "-m", how, "stop")
 
     def remove(self):
         """Leave nothing of it."""
@@ -71,6 +71,18 @@ class Server:
     def url(self, database="postgres"):
         """Of a database of it."""
         return f"postgresql://postgres@/{database}?host={self.root}"
+
+    def program(self, name):
+        """One of its programs, and what that has as its environment."""
+        return _binary(name), os.environ
+
+    def _run(self, name, *arguments):
+        """Run one of its programs, as a user who may."""
+        program, environment = self.program(name)
+        subprocess.run(
+            [program, *arguments], user=_user(), env=environment, check=True, cwd="/",
+            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
 
 
 def room_for_a_server():
@@ -221,14 +233,6 @@ def _run_id():
 
 def _user():
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-
-
-def _run(program, *arguments):
-    """Run one of PostgreSQL's programs, as a user who may."""
-    subprocess.run(
-        [_binary(program), *arguments], user=_user(), check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-        cwd="/",
-    )  # fmt: skip
 
 
 def _in_a_loop(work):
