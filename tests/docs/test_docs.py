@@ -68,6 +68,42 @@ def test_terminal_blocks_show_what_is_printed(block):
         assert output.strip() == run(arguments).stdout.strip()
 
 
+def _shown_commands():
+    """The words of every `postroad` command that a page shows, in a block for a shell or within a sentence."""
+    for page in PAGES:
+        text = page.read_text()
+        lines = [
+            line for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for line in _lines(block)
+        ]
+        spans = re.findall(r"`(postroad [^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+        for line in [*lines, *spans]:
+            for part in re.split(r"[|;&()]+|\bdo\b", line.partition(" #")[0]):
+                if part.strip().startswith("postroad "):
+                    yield page, part.split()[1:]
+
+
+def _lines(block):
+    return block.replace("\\\n", " ").splitlines()
+
+
+def test_commands_of_the_pages_have_the_options_they_show():
+    """Whatever a page tells somebody to type is a command, with options that it has."""
+    known = dict(commands())
+    wrong = []
+    for page, words in _shown_commands():
+        named = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
+        command = known.get(named)
+        opts = {each for one in command.params for each in (*one.opts, *one.secondary_opts)} if command else set()
+        odd = (
+            {word.partition("=")[0] for word in words if word.startswith("--") and len(word) > 2}
+            - opts
+            - {"--help", "--version"}
+        )
+        if words and words[0].isalpha() and (command is None or (odd and named != ("sendmail",))):
+            wrong.append((page.name, words))
+    assert [] == wrong
+
+
 @pytest.mark.parametrize("block", list(_blocks("pycon")))
 def test_interpreter_blocks_run(block, monkeypatch):
     """A pycon block gives the answers it shows."""
