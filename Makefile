@@ -75,7 +75,9 @@ bench-bulk: setup
 deb: setup
 	$(BIN)/python packaging/deb/build.py
 
-image:
+image: setup
+	rm -f dist/postroad-*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	$$(command -v podman || command -v docker) build --tag postroad --file packaging/image/Containerfile .
 
 COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
