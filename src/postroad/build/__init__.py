@@ -7,8 +7,8 @@ Rule 3: what is not asked for is not loaded: each stop imports a room when it ma
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
 `published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
 policies), `keys` (that sign mail), `keyfiles` (made and rotated), `spools`, `policy` (who we are, and the procedure),
-`message` (with its envelope), `chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes,
-look-ups and deliveries).
+`message` (with its envelope), `rewriting` (of what users of this machine submit), `chooser` (routes of the settings,
+else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         servers_of,
         zone_resolver,
     )
+    from postroad.build.rewriting import SenderError, rewritten
     from postroad.build.spools import lessons_in, open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.view import covered_by, down_of, records_of, sender_named, senders_of, sure, view_of
@@ -63,6 +64,7 @@ __getattr__, __dir__ = door(
     message="build_message",
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
+    rewriting="SenderError rewritten",
     mailer="Delivery Mailer Routed Sent",
     spools="lessons_in open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",

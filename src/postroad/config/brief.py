@@ -32,11 +32,26 @@ from postroad.words.toml import parse_toml
 
 if TYPE_CHECKING:
     from postroad.config.model import Config
+    from postroad.rewrite import Rewriting
 
 Table = Mapping[str, Any]
 
 TABLES = frozenset(
-    {"hostname", "own", "drain", "spool", "listen", "tls", "relay", "dkim", "aliases", "limits", "timeouts", "deliver"}
+    {
+        "hostname",
+        "own",
+        "drain",
+        "spool",
+        "listen",
+        "tls",
+        "relay",
+        "rewrite",
+        "dkim",
+        "aliases",
+        "limits",
+        "timeouts",
+        "deliver",
+    }
     | {"retry", "dns", "route", "tls_report", "metrics", "log", "check"}
 )
 """All there are; a test holds them to the model."""
@@ -89,6 +104,7 @@ class Brief:
     dkim: DkimBrief
     aliases: AliasesBrief
     route: Sequence[RouteBrief]
+    rewriting: Rewriting | None = None
 
 
 def load_brief(path: Path | None = None) -> Brief:
@@ -113,6 +129,9 @@ def load_brief(path: Path | None = None) -> Brief:
 
 def brief_of(config: Config) -> Brief:
     """The same of settings that are read."""
+    from postroad.config.identity import named  # noqa: PLC0415  # as below
+    from postroad.config.rewrite import rewriting_of  # noqa: PLC0415  # of settings that are read in full
+
     return Brief(
         config.hostname,
         config.own,
@@ -123,12 +142,13 @@ def brief_of(config: Config) -> Brief:
         DkimBrief(config.dkim.keys, config.dkim.subdomains, config.dkim.canonicalization, config.dkim.valid),
         AliasesBrief(config.aliases.table, config.aliases.file),
         tuple(RouteBrief(each.domains) for each in config.route),
+        rewriting_of(config, named(config.hostname)),
     )
 
 
 def _plain(tables: Table, folder: Path) -> Brief:
     """Of a file that says nothing unusual; some error of another one."""
-    if not tables.keys() <= TABLES:
+    if not tables.keys() <= TABLES or tables.get("rewrite") or "senders" in _table(tables, "relay"):
         raise KeyError
     spool, limits, hostname = _table(tables, "spool"), _table(tables, "limits"), tables.get("hostname")
     if not spool.keys() <= {"path", "reserve", "history", "node"}:

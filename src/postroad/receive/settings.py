@@ -14,6 +14,7 @@ from postroad.routing import Aliases
 from postroad.words.names import Address
 
 if TYPE_CHECKING:
+    from postroad.rewrite import Rewriting
     from postroad.sign import SigningPolicy
 
 MIB = 1024 * 1024
@@ -83,6 +84,7 @@ class ReceiveSettings:
     `completes`: Date and Message-ID are added where they are missing (RFC 6409 section 8).
     `aliases` say who gets mail for names of this machine.
     `signing`: how mail of those who may relay is signed, if it is.
+    `rewriting`: what is changed in it before, and who of them may send as whom.
     """
 
     hostname: str
@@ -96,3 +98,4 @@ class ReceiveSettings:
     timeouts: ReceiveTimeouts = field(default_factory=ReceiveTimeouts)
     aliases: Aliases = field(default_factory=Aliases)
     signing: SigningPolicy | None = None
+    rewriting: Rewriting | None = None

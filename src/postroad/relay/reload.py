@@ -14,7 +14,8 @@ AT_RELOAD = frozenset({
     "hostname", "own", "drain", "route", "aliases",
     "listen",  # ports are opened and closed; what else changes of a port that stays waits for a restart
     "tls.certificate", "tls.key",
-    "relay.networks", "relay.users", "relay.auth_in_clear_on_loopback", "relay.complete_headers",
+    "relay.networks", "relay.users", "relay.auth_in_clear_on_loopback", "relay.complete_headers", "relay.senders",
+    "rewrite.senders", "rewrite.headers", "rewrite.always_bcc", "rewrite.fixed",
     "dkim.keys", "dkim.subdomains", "dkim.canonicalization", "dkim.valid",
     "limits.message_size", "limits.recipients", "limits.hops", "limits.connections", "limits.connections_per_client",
     "limits.messages_per_connection", "limits.messages_per_minute", "limits.errors", "limits.idle_commands",

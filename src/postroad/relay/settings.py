@@ -20,7 +20,7 @@ from postroad.build import (
     system_trust,
     trust_of,
 )
-from postroad.config import aliases_of, hostname_of, node_of
+from postroad.config import aliases_of, hostname_of, node_of, rewriting_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -226,6 +226,7 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
         ),
         aliases=aliases_of(config),
         signing=build_signing(config.dkim),
+        rewriting=rewriting_of(config, hostname),
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postroad.spool import StoredMail
 
 # sysexits.h
-OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, REFUSED, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
 
 
 def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
@@ -92,6 +92,13 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: Sign
     if len(octets) > config.message_size:
         raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
     mail, content = _made(arguments, octets, hostname)
+    if config.rewriting:
+        from postroad.build import SenderError, rewritten
+
+        try:
+            mail, content = rewritten(mail, content, config.rewriting, _user())
+        except SenderError as problem:
+            return _say(str(problem), REFUSED)
     if signing:
         content = signing.signed(content, mail.received_at)
         mail = replace(mail, size=len(content))
@@ -161,14 +168,21 @@ def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:
 
     from postroad.cli.sendmail.draft import Origin
 
-    uid = os.getuid()
-    try:
-        entry = pwd.getpwuid(uid)
-        user, real_name = entry.pw_name, entry.pw_gecos.partition(",")[0]
-    except KeyError:  # a container may run under a number without a name
-        user, real_name = f"uid{uid}", ""
+    uid, real_name = os.getuid(), ""
+    with suppress(KeyError):
+        real_name = pwd.getpwuid(uid).pw_gecos.partition(",")[0]
     full_name = arguments.full_name or os.environ.get("NAME", "") or real_name
-    return Origin(hostname, user, uid, full_name, id_, time.time())
+    return Origin(hostname, _user(), uid, full_name, id_, time.time())
+
+
+def _user() -> str:
+    """The name of whoever runs this."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number without a name
+        return f"uid{os.getuid()}"
 
 
 def _say(text: str, status: int = OK) -> int:

@@ -23,6 +23,7 @@ def sendmail(
     where their mail goes.
 
     Exit status (sysexits.h): 0 queued, 64 usage error, 65 an address or the message cannot be used, 67 a local user has
-    no alias, 69 refused, 75 temporary failure, try again, 78 the settings have errors.
+    no alias, 69 refused, 75 temporary failure, try again, 77 this user may not use that sender, 78 the settings have
+    errors.
     """
     raise typer.Exit(run(arguments or ()))
