@@ -7,8 +7,8 @@ Rule 3: what is not asked for is not loaded: each stop imports a room when it ma
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
 `published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
 policies), `keys` (that sign mail), `keyfiles` (made and rotated), `spools`, `policy` (who we are, and the procedure),
-`message` (with its envelope), `rewriting` (of what users of this machine submit), `chooser` (routes of the settings,
-else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
+`message` (with its envelope), `rewriting` (of what users of this machine submit), `holding` (of mail for later),
+`chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         steady,
         sts_policy_in,
     )
+    from postroad.build.holding import release_of
     from postroad.build.keyfiles import NewKey, begin_rotation, make_key, switch_keys
     from postroad.build.keys import KeyFile, build_signing, key_files, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
@@ -59,6 +60,7 @@ __getattr__, __dir__ = door(
     chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
     contexts="check_pem check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     documents="build_policies policies_of policy_fetch policy_in process_policies steady sts_policy_in",
+    holding="release_of",
     keyfiles="NewKey begin_rotation make_key switch_keys",
     keys="KeyFile build_signing key_files load_key load_keys sign_message",
     message="build_message",

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.config.finding import MOST, find
 from postroad.config.values import (
+    HOLD_S,
     LOOPBACK,
     MESSAGE_SIZE,
     RESERVE,
     SMTP_PORT,
     read_address,
     read_domain,
+    read_duration,
     read_host,
     read_path,
     read_pattern,
@@ -100,6 +102,7 @@ class Brief:
     spool: Path | str  # the URL of a database
     reserve: int
     message_size: int
+    hold: float  # seconds
     listen: Sequence[ListenBrief]
     dkim: DkimBrief
     aliases: AliasesBrief
@@ -138,6 +141,7 @@ def brief_of(config: Config) -> Brief:
         config.spool.place,
         config.spool.reserve,
         config.limits.message_size,
+        config.limits.hold,
         tuple(ListenBrief(each.address, each.port, each.tls) for each in config.listen),
         DkimBrief(config.dkim.keys, config.dkim.subdomains, config.dkim.canonicalization, config.dkim.valid),
         AliasesBrief(config.aliases.table, config.aliases.file),
@@ -159,6 +163,7 @@ def _plain(tables: Table, folder: Path) -> Brief:
         read_path(spool["path"], folder) if "path" in spool else usual_spool(),
         read_size(spool.get("reserve", RESERVE)),
         read_size(limits.get("message_size", MESSAGE_SIZE)),
+        read_duration(limits.get("hold", HOLD_S)),
         tuple(_ports(tables)) if "listen" in tables else (ListenBrief(),),
         _signing(_table(tables, "dkim"), folder),
         _names(_table(tables, "aliases"), folder),

@@ -46,6 +46,8 @@ class Judge:
         elif isinstance(command, Mail):
             limits = settings.limits
             refusal = self._too_much(now) if self.is_last or limits.messages or limits.rate else None
+            if self._closed and (command.hold_for or command.hold_until):  # RFC 4865 is for submission only
+                return self._closed
             if self.rewriter and refusal is None:
                 refusal = self.rewriter.refusal(command.reverse_path)
         elif not isinstance(command, _ERRANDS):

@@ -88,6 +88,10 @@ class Messages:
         server = self._server
         assert server.opened  # noqa: S101  # a message comes within one
         envelope = self._addressed(server.opened.envelope)
+        mail = server.opened.mail
+        if mail.hold_for or mail.hold_until:
+            release_at = mail.hold_until or self._shared.clock() + (mail.hold_for or 0)
+            envelope = replace(envelope, release_at=release_at)
         said = None
         if rewriter := self._judge.rewriter:
             said, envelope = envelope.reverse_path, rewriter.envelope(envelope)

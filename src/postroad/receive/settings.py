@@ -73,6 +73,7 @@ class ReceiveLimits:
     auth_failures: int = 3  # for each connection
     auth_failures_rate: int = 20  # a minute for each client
     octets: int = 64 * MIB  # of unfinished messages held in memory, all connections together
+    hold_s: int = 30 * 86400  # the longest that mail waits because its sender wants that; 0: it does not. mox: 60 days
 
 
 @dataclass(frozen=True, slots=True)

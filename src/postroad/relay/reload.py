@@ -19,7 +19,7 @@ AT_RELOAD = frozenset({
     "dkim.keys", "dkim.subdomains", "dkim.canonicalization", "dkim.valid",
     "limits.message_size", "limits.recipients", "limits.hops", "limits.connections", "limits.connections_per_client",
     "limits.messages_per_connection", "limits.messages_per_minute", "limits.errors", "limits.idle_commands",
-    "limits.auth_failures", "limits.auth_failures_per_minute", "limits.memory",
+    "limits.auth_failures", "limits.auth_failures_per_minute", "limits.memory", "limits.hold",
     "timeouts.command", "timeouts.block", "timeouts.tls", "timeouts.session", "timeouts.least_rate",
     "deliver.concurrency", "deliver.concurrency_per_address",
     "deliver.reuse", "deliver.reuse_idle", "deliver.reuse_messages", "deliver.recipients_per_transaction",

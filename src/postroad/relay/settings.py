@@ -220,6 +220,7 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
             limits.auth_failures,
             limits.auth_failures_per_minute,
             limits.memory,
+            int(limits.hold),
         ),
         timeouts=ReceiveTimeouts(
             timeouts.command, timeouts.block, timeouts.tls, timeouts.session, least_rate=timeouts.least_rate

@@ -281,3 +281,13 @@ def test_sender_is_rewritten_and_may_be_refused(send, settings, capsys):
     assert ("relay@example.com", "archive@example.org") == (str(mail.envelope.reverse_path), _to(mail)[-1])
     assert mail.origin.endswith(f" by sendmail, sent as {user}@relay.example.net")
     assert "relay@example.com" in message_from_bytes(octets)["From"]
+
+
+def test_message_for_later_is_due_then(send, settings, capsys):
+    """`--at`, as at(1) and date(1) take it; a time that has passed, is none or too far ahead is said."""
+    assert [0, 64, 64, 65] == [send("-t", "--at", text) for text in ("+2h", "soon", "2001-01-01", "+31d")]
+    said = capsys.readouterr().err
+    assert ("'soon' is not a time; write one" in said, "2001-01-01 has passed" in said) == (True, True)
+    assert "is too far ahead: mail is held for 30 days at most; raise limits.hold" in said
+    ((mail, _),) = _kept(settings)
+    assert 7200 <= mail.release_at - mail.received_at <= 7201

@@ -65,7 +65,9 @@ def run(words: Sequence[str]) -> int:
     try:
         return _submit(arguments, config, aliases, signing)
     except InputError as problem:
-        return _say(str(problem), DATA)
+        from postroad.build import SenderError
+
+        return _say(str(problem), REFUSED if isinstance(problem, SenderError) else DATA)
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
     except OSError as problem:
@@ -91,14 +93,9 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: Sign
     octets = read(bounded(sys.stdin.buffer, config.message_size), dot_ends=arguments.dot_ends)
     if len(octets) > config.message_size:
         raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
-    mail, content = _made(arguments, octets, hostname)
-    if config.rewriting:
-        from postroad.build import SenderError, rewritten
-
-        try:
-            mail, content = rewritten(mail, content, config.rewriting, _user())
-        except SenderError as problem:
-            return _say(str(problem), REFUSED)
+    mail, content = _rewritten(*_made(arguments, octets, hostname), config)
+    if arguments.at is not None:
+        mail = replace(mail, release_at=_release(arguments.at, mail, config))
     if signing:
         content = signing.signed(content, mail.received_at)
         mail = replace(mail, size=len(content))
@@ -118,6 +115,26 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: Sign
         with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
             say(f"queued as {mail.id}")
     return OK
+
+
+def _rewritten(mail: StoredMail, content: bytes, config: Brief) -> tuple[StoredMail, bytes]:
+    """As the settings have it for this user.
+
+    Raises:
+        SenderError: they may not use this sender.
+
+    """
+    if not config.rewriting:
+        return mail, content
+    from postroad.build import rewritten
+
+    return rewritten(mail, content, config.rewriting, _user())
+
+
+def _release(at: float, mail: StoredMail, config: Brief) -> int | None:
+    from postroad.build import release_of
+
+    return release_of(at, mail.received_at, config.hold)
 
 
 def _where_aliases(arguments: Arguments) -> str:
