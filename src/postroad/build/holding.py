@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from postroad.words.inputs import InputError
-from postroad.words.phrasebook import duration, moment
 
 
 def release_of(at: float | None, now: float, longest_s: float) -> int | None:
@@ -25,6 +24,8 @@ def release_of(at: float | None, now: float, longest_s: float) -> int | None:
     if not longest_s:
         raise InputError("mail is not held for later, because limits.hold is 0; set it, or send the message then")
     if at > now + longest_s:
+        from postroad.words.phrasebook import duration, moment  # noqa: PLC0415  # for an error
+
         raise InputError(
             f"{moment(at)} is too far ahead: mail is held for {duration(longest_s)} at most; raise limits.hold"
         )

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from postroad.config.rewrite import rewriting_of
     from postroad.config.show import defaults, toml
     from postroad.config.spool import SpoolTable
-    from postroad.config.values import RESERVE, read_duration
+    from postroad.config.values import RESERVE, read_duration, read_place
 
 __getattr__, __dir__ = door(
     __name__,
@@ -59,5 +59,5 @@ __getattr__, __dir__ = door(
     rewrite="rewriting_of",
     show="defaults toml",
     spool="SpoolTable",
-    values="RESERVE read_duration",
+    values="RESERVE read_duration read_place",
 )
