@@ -171,7 +171,7 @@ def test_settings_rewrite_what_is_enqueued_and_hold_it(config):
 
     async def story():
         queued = await postroad.enqueue(_letter(), config=config, at=at)
-        with pytest.raises(postroad.InputError, match="<eve@example.org>: Sender address rejected"):
+        with pytest.raises(postroad.InputError, match=r"<eve@example\.org>: Sender address rejected"):
             await postroad.enqueue(_letter(), sender="eve@example.org", config=config)
         with pytest.raises(postroad.InputError, match="is too far ahead"):
             await postroad.enqueue(_letter(), config=config, at=at + timedelta(days=99))
