@@ -9,10 +9,11 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stdout, suppress
+from functools import cache
 from pathlib import Path
 
 from tests.support.patience import PATIENCE_S
-from typer.main import get_command
+from typer.main import get_command as built
 
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
@@ -48,6 +49,12 @@ def run(arguments):
         check=False,
         stdin=subprocess.DEVNULL,
     )
+
+
+@cache
+def get_command(app):
+    """The tree of all commands, built once."""
+    return built(app)
 
 
 def commands():
