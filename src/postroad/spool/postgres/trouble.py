@@ -50,6 +50,10 @@ class Unanswered(Exception):  # noqa: N818  # what happened, not what failed her
     """The error that the server did not answer in time."""
 
 
+class Unconfirmed(Unanswered):
+    """The error that the server did not wait until a COMMIT was on its standby, because it was told not to."""
+
+
 def is_lost(problem: BaseException) -> bool:
     """Whether the connection is gone, so that another one may do better."""
     if isinstance(problem, asyncpg.PostgresError):
