@@ -80,7 +80,7 @@ async def add(tx: SpoolTransaction, messages: Sequence[CompleteMessage]) -> list
     except asyncpg.UniqueViolationError as problem:
         raise ValueError("there is already a message with this id") from problem
     tx.claims |= any(whole.node is not None for whole in messages)
-    tx.wait([(parcel.destination, parcel.due_at) for whole, parcel in pairs if whole.node is None])
+    tx.wait([(parcel.destination, parcel.due_at, parcel.number) for whole, parcel in pairs if whole.node is None])
     return added
 
 
