@@ -36,6 +36,7 @@ CASES = {
     "dkim record": ["--keys", "HERE/keys"],
     "dkim rotate": ["--help"],
     "explain": ["--help"],
+    "import": ["dma", "HERE"],
     "lab run": ["tests/scenarios/t1-healthy"],
     "lab up": [],
     "lookup": ["example.com", *ZONE],

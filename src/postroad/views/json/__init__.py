@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from postroad.views.json.route import route_shape
     from postroad.views.json.scenes import cluster_shape, demo_shape, lab_shape, up_shape
     from postroad.views.json.senders import sender_shape, senders_shape
-    from postroad.views.json.settings import config_shape, problems_shape, user_shape
+    from postroad.views.json.settings import config_shape, import_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
     from postroad.views.json.spools import health_shape, migration_shape, moved_shape
@@ -51,7 +51,7 @@ __getattr__, __dir__ = door(
     route="route_shape",
     scenes="cluster_shape demo_shape lab_shape up_shape",
     senders="sender_shape senders_shape",
-    settings="config_shape problems_shape user_shape",
+    settings="config_shape import_shape problems_shape user_shape",
     shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
     spools="health_shape migration_shape moved_shape",

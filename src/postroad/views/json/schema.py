@@ -16,7 +16,7 @@ from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, Queu
 from postroad.views.json.route import RouteJson
 from postroad.views.json.scenes import ClusterJson, DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
-from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
+from postroad.views.json.settings import ConfigJson, ImportJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
 from postroad.views.json.spools import MigrationJson, MovedJson, SpoolHealthJson
 from postroad.views.json.tls_reports import TlsReportsJson
@@ -38,6 +38,7 @@ ANSWERS: dict[str, type] = {
     "dkim record": KeysJson,
     "dkim rotate": RotationJson,
     "explain": ExplainJson,
+    "import": ImportJson,
     "lab run": LabJson,
     "lab up": LabUpJson,
     "lookup": LookupJson,
