@@ -64,7 +64,7 @@ class Draft:
     def toml(self, system: str) -> str:
         """The settings as a file, each key with the line it comes from."""
         return "\n".join(
-            [f"# Taken over from {system}. `postroad config check` tells what is wrong with it.", *self._lines(), ""]
+            [f"# Taken over from {system}. `postroad config check` says what is wrong with it.", *self._lines(), ""]
         )
 
     def _lines(self) -> Iterator[str]:
