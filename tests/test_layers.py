@@ -8,7 +8,7 @@ from tests.support.sources import SOURCE, nodes, tree
 FLOORS = {
     "words": 0,
     "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "sign": 1, "rules": 1, "models": 1, "simulation": 1,
-    "planning": 1, "rewrite": 1,
+    "planning": 1, "adopt": 1, "rewrite": 1,
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4,
