@@ -93,7 +93,13 @@ def _records(options: Iterable[OptionText]) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> str:
-    return "\n.PP\n".join(prose(each) for each in text.split("\n\n") if each.strip())
+    return "\n.PP\n".join(_paragraph(each) for each in text.split("\n\n") if each.strip())
+
+
+def _paragraph(text: str) -> str:
+    """Its lines stay as they are if the help says so, by a backspace in front."""
+    first, *lines = text.splitlines()
+    return "\n".join((".EX", *map(_unrequested, map(literal, lines)), ".EE")) if first == "\b" else prose(text)
 
 
 def _example(shown: str) -> str:
