@@ -18,7 +18,7 @@ import gc
 import sys
 
 from postroad.cli.door import through
-from postroad.cli.sendmail import called_as_sendmail, run
+from postroad.cli.sendmail import called_as_sendmail, run, spelled_out
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
 
 
 def _run() -> None:
+    sys.argv[:] = spelled_out(sys.argv)
     words = called_as_sendmail(sys.argv)
     if words is not None:  # its options are not of typer's kind, `--` must come through, and it is to be quick
         through(lambda: sys.exit(run(words)), is_answer=False)

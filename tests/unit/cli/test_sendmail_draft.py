@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.cli.sendmail import called_as_sendmail
-from postroad.cli.sendmail.arguments import Arguments, Misuse, parse
+from postroad.cli.sendmail.arguments import Arguments, Misuse, Mode, parse
 from postroad.cli.sendmail.draft import Origin, addresses, finish, qualified, read
 from postroad.cli.sendmail.draft import parse as parse_message
 from postroad.words.inputs import InputError
@@ -37,8 +37,17 @@ COMMAND_LINES = [
     (["-bm", "-B8BITMIME", "-v"], Arguments(eight_bit=True, verbose=True)),
     (["-h", "25", "-U", "-n", "-Ac", "-Oxyz=1", "-L", "label", "-m"], Arguments()),
     (["--", "-weird@example.org"], Arguments(recipients=("-weird@example.org",))),
-    (["-bi"], Arguments(nothing=True)),
-    (["-I"], Arguments(nothing=True)),
+    (["-bi"], Arguments(mode=Mode.ALIASES)),
+    (["-I"], Arguments(mode=Mode.ALIASES)),
+    (["-bs", "-i"], Arguments(mode=Mode.SMTP, dot_ends=False)),
+    (["-bp"], Arguments(mode=Mode.QUEUE)),
+    (["-bh"], Arguments(mode=Mode.HOSTS)),
+    (["-q"], Arguments(mode=Mode.FLUSH)),
+    (["-vq"], Arguments(mode=Mode.FLUSH, verbose=True)),
+    (["-q", "-v"], Arguments(mode=Mode.FLUSH, verbose=True)),
+    (["-qRexample.org"], Arguments(mode=Mode.FLUSH, flushed="Rexample.org")),
+    (["-Fq", "-q"], Arguments(mode=Mode.FLUSH, full_name="q")),
+    (["--", "-q"], Arguments(recipients=("-q",))),
 ]
 
 
@@ -48,7 +57,7 @@ def test_the_command_line_is_that_of_sendmail():
 
 
 @pytest.mark.parametrize(
-    "words", [["-bs"], ["-bd"], ["-bp"], ["-bv"], ["-bx"], ["-q"], ["-q30m"], ["-z"], ["-B", "9BIT"], ["-f"]]
+    "words", [["-bd", "-q30m"], ["-bt"], ["-bv"], ["-bx"], ["-q30m"], ["-qR"], ["-qx"], ["-z"], ["-B", "9BIT"], ["-f"]]
 )
 def test_what_cannot_be_served_is_said(words):
     """Another mode, an option there is not, an argument that is missing."""
@@ -75,14 +84,18 @@ def test_any_command_line_is_read_or_refused(words):
     ("argv", "expected"),
     [
         (["/usr/sbin/sendmail", "-t"], ["-t"]),
+        (["/opt/bin/postroad-sendmail", "-t"], ["-t"]),
+        (["mailq", "-v"], ["-bp", "-v"]),
+        (["/usr/bin/newaliases"], ["-bi"]),
+        (["/usr/bin/mailq", "--help"], None),
         (["postroad", "sendmail", "-oi", "--", "-x"], ["-oi", "--", "-x"]),
         (["postroad", "send"], None),
         (["postroad"], None),
         (["postroad", "sendmail", "--help"], None),
     ],
 )
-def test_a_link_named_sendmail_is_sendmail(argv, expected):
-    """Programs call it by its old name; help is the other commands' help."""
+def test_a_link_does_what_its_name_says(argv, expected):
+    """Programs call it by its old names; help is the other commands' help."""
     assert expected == called_as_sendmail(argv)
 
 

@@ -2,48 +2,55 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `handing` (over to the relay), `command` (as the help has
-it). Many a program starts it for each message, so what is heavy is imported where it is needed.
+Stops: `arguments` (the command line), `draft` (the message), `submitting` (a user's messages, made whole), `handing`
+(over to the relay), `dialogue` (SMTP on standard input), `waiting` (the queue, shown and retried), `command` (as the
+help has it). Many a program starts it for each message, so what is heavy is imported where it is needed.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from postroad.cli.lines import remark, say
 
 if TYPE_CHECKING:
     from postroad.cli.sendmail.arguments import Arguments
-    from postroad.cli.sendmail.draft import Origin
+    from postroad.cli.sendmail.draft import Draft, Origin
+    from postroad.cli.sendmail.handing import Deposited
+    from postroad.cli.sendmail.submitting import Submitter
     from postroad.config import Brief
-    from postroad.routing import Aliases
-    from postroad.sign import SigningPolicy
-    from postroad.spool import StoredMail
+    from postroad.words.mail import Envelope, Mailbox
 
 # sysexits.h
-OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, NO_PERMISSION, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
+
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"sendmail": (), "postroad-sendmail": (), "mailq": ("-bp",), "newaliases": ("-bi",)}
+)
+"""What the program is called by links to it, and what that says."""
+
+
+def spelled_out(argv: Sequence[str]) -> list[str]:
+    """A command line under one of those names, as `postroad sendmail` has it."""
+    name = argv[0].rpartition("/")[2]
+    return ["postroad", "sendmail", *NAMES[name], *argv[1:]] if name in NAMES else list(argv)
 
 
 def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
     """The words behind `sendmail` or `postroad sendmail`, as they are; None for other commands, and for --help."""
-    if argv[0].rpartition("/")[2] == "sendmail":
-        words = argv[1:]
-    elif list(argv[1:2]) == ["sendmail"]:
-        words = argv[2:]
-    else:
-        return None
-    return None if "--help" in words else words
+    whole = spelled_out(argv)
+    return whole[2:] if whole[1:2] == ["sendmail"] and "--help" not in whole else None
 
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
+    from postroad.cli.door import Unwritable
     from postroad.cli.sendmail.arguments import Misuse, parse
-    from postroad.config import aliases_of, load_brief
+    from postroad.config import load_brief
     from postroad.net import open_more
     from postroad.spool import SpoolError
     from postroad.words.inputs import InputError
@@ -54,63 +61,77 @@ def run(words: Sequence[str]) -> int:
         arguments = parse(words)
         for remark in arguments.remarks:
             _say(remark)
-        config = load_brief(arguments.config)
-        aliases, signing = aliases_of(config), _signing(config)
+        work = _work(arguments, load_brief(arguments.config))
     except Misuse as problem:
         return _say(str(problem), USAGE)
     except InputError as problem:
         return _say(str(problem), CONFIG)
-    if arguments.nothing:
-        return OK
     try:
-        return _submit(arguments, config, aliases, signing)
+        return work()
     except InputError as problem:
         return _say(str(problem), DATA)
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
+    except Unwritable:
+        raise
     except OSError as problem:
         return _say(f"standard input cannot be read: {problem.strerror}", TEMPORARY)
 
 
-def _signing(config: Brief) -> SigningPolicy | None:
-    """How mail is signed that goes into the spool. Who may not write there has it signed at the relay's port."""
-    if config.dkim.keys is None or isinstance(config.spool, str) or not os.access(config.spool, os.W_OK):
-        return None
-    from postroad.build import build_signing
+def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
+    """What is to be done, with settings that are in order.
 
-    return build_signing(config.dkim)
+    Raises:
+        InputError: they are not.
+
+    """
+    from postroad.cli.sendmail.arguments import Mode
+
+    if arguments.mode is Mode.HOSTS:
+        return lambda: OK
+    if arguments.mode in (Mode.QUEUE, Mode.FLUSH):
+        from postroad.cli.sendmail.waiting import flush, show
+
+        return (lambda: show(config)) if arguments.mode is Mode.QUEUE else (lambda: flush(config, arguments.flushed))
+    from postroad.cli.sendmail.submitting import Submitter
+
+    submitter = Submitter(config, arguments.full_name)
+    if arguments.mode is Mode.ALIASES:
+        return _tell_of_aliases
+    if arguments.mode is Mode.SMTP:
+        from postroad.cli.sendmail.dialogue import converse
+
+        return lambda: converse(submitter)
+    return lambda: _submit(arguments, submitter)
 
 
-def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: SigningPolicy | None) -> int:
-    from postroad.cli.sendmail.draft import bounded, read
-    from postroad.cli.sendmail.handing import hand_over
-    from postroad.config import hostname_of
-    from postroad.words.inputs import InputError
+def _tell_of_aliases() -> int:
+    with suppress(OSError):
+        say("there is nothing to rebuild: aliases are read anew for each message, and by the relay when it reloads")
+    return OK
 
-    hostname = hostname_of(config)
-    octets = read(bounded(sys.stdin.buffer, config.message_size), dot_ends=arguments.dot_ends)
-    if len(octets) > config.message_size:
-        raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
-    mail, content = _made(arguments, octets, hostname)
-    if signing:
-        content = signing.signed(content, mail.received_at)
-        mail = replace(mail, size=len(content))
-    unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
-    for each in unknown:
+
+def _submit(arguments: Arguments, submitter: Submitter) -> int:
+    draft, envelope, origin = _read(arguments, submitter)
+    local = [to.mailbox for to in envelope.recipients if submitter.aliases.refusal(to.mailbox, None)]
+    for each in local:
         _say(f"{each}: this machine has no mailboxes, and {each.local} has no alias; {_where_aliases(arguments)}")
-    if unknown:
+    if local:
         return NO_USER
-    mail = replace(mail, envelope=aliases.expanded(mail.envelope))
-    done = hand_over(mail, content, config, hostname)
-    for mailbox, outcome in done.refused:
-        _say(f"{mailbox}: {outcome.text}")
+    done = submitter.hand(draft, envelope, origin)
     if done.refused:
-        _say(f"the message was handed to the relay's port because of the spool: {done.instead}")
-        return UNAVAILABLE if done.is_for_good else TEMPORARY
+        return _tell_refused(done)
     if arguments.verbose:
         with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
-            say(f"queued as {mail.id}")
+            say(f"queued as {origin.id}")
     return OK
+
+
+def _tell_refused(done: Deposited) -> int:
+    for mailbox, outcome in done.refused:
+        _say(f"{mailbox}: {outcome.text}")
+    _say(f"the message was handed to the relay's port because of the spool: {done.instead}")
+    return UNAVAILABLE if done.is_for_good else TEMPORARY
 
 
 def _where_aliases(arguments: Arguments) -> str:
@@ -119,56 +140,53 @@ def _where_aliases(arguments: Arguments) -> str:
     return f"set an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
 
 
-def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMail, bytes]:
-    """The message and its envelope.
+def _read(arguments: Arguments, submitter: Submitter) -> tuple[Draft, Envelope, Origin]:
+    """The message on standard input, and its envelope.
 
     Raises:
-        InputError: an address cannot be read, or there is no recipient.
+        InputError: it is too large, an address cannot be read, or there is no recipient.
 
     """
-    from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.spool import MessageIds, StoredMail, sendmail_origin
-    from postroad.words.inputs import InputError, readable
-    from postroad.words.mail import Envelope, Recipient, parse_mailbox, tls_wish_of
+    from postroad.cli.sendmail.draft import bounded, parse, read
+    from postroad.words.inputs import InputError
+    from postroad.words.mail import Envelope, Recipient
 
-    ids = MessageIds()
-    origin = _origin(arguments, hostname, ids.id())
-    draft = parse(octets)
+    most = submitter.config.message_size
+    octets = read(bounded(sys.stdin.buffer, most), dot_ends=arguments.dot_ends)
+    if len(octets) > most:
+        raise InputError(f"the message is larger than limits.message_size, {most} octets")
+    draft, origin = parse(octets), submitter.origin()
+    boxes = _recipients(arguments, draft, submitter.hostname)
+    envelope = Envelope(
+        _sender(arguments, origin),
+        tuple(Recipient(box, arguments.notify) for box in boxes),
+        eight_bit=arguments.eight_bit,
+        ret=arguments.ret,
+        envid=arguments.envid,
+    )
+    return draft, envelope, origin
+
+
+def _recipients(arguments: Arguments, draft: Draft, hostname: str) -> list[Mailbox]:
+    from postroad.cli.sendmail.draft import addresses, qualified
+    from postroad.words.inputs import InputError, readable
+    from postroad.words.mail import parse_mailbox
+
     named = addresses(arguments.recipients) + (draft.recipients() if arguments.from_header else [])
     boxes = dict.fromkeys(readable(parse_mailbox(each)) for each in qualified(named, hostname))
     if not boxes:
         where = "To, Cc or Bcc" if arguments.from_header else "the command line; -t takes them from the message"
         raise InputError(f"there is no recipient in {where}")
+    return list(boxes)
+
+
+def _sender(arguments: Arguments, origin: Origin) -> Mailbox | None:
+    from postroad.cli.sendmail.draft import addresses, qualified
+    from postroad.words.inputs import readable
+    from postroad.words.mail import parse_mailbox
+
     sender = origin.user if arguments.sender is None else "".join(addresses([arguments.sender])[:1])
-    reverse_path = readable(parse_mailbox(qualified([sender], hostname)[0])) if sender else None
-    content = finish(draft, origin, reverse_path)
-    envelope = Envelope(
-        reverse_path,
-        tuple(Recipient(box, arguments.notify) for box in boxes),
-        smtputf8=any(box.needs_smtputf8 for box in (*boxes, reverse_path) if box),
-        eight_bit=arguments.eight_bit or not content.isascii(),
-        ret=arguments.ret,
-        envid=arguments.envid,
-        tls=tls_wish_of(content),
-    )
-    told = sendmail_origin(origin.user, origin.uid)
-    return StoredMail(origin.id, envelope, origin.at, ids.seed(), len(content), told), content
-
-
-def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:
-    import pwd
-    import time
-
-    from postroad.cli.sendmail.draft import Origin
-
-    uid = os.getuid()
-    try:
-        entry = pwd.getpwuid(uid)
-        user, real_name = entry.pw_name, entry.pw_gecos.partition(",")[0]
-    except KeyError:  # a container may run under a number without a name
-        user, real_name = f"uid{uid}", ""
-    full_name = arguments.full_name or os.environ.get("NAME", "") or real_name
-    return Origin(hostname, user, uid, full_name, id_, time.time())
+    return readable(parse_mailbox(qualified([sender], origin.hostname)[0])) if sender else None
 
 
 def _say(text: str, status: int = OK) -> int:
