@@ -25,6 +25,7 @@ from postroad.spool.base import (
     Story,
     Trouble,
     Unshared,
+    as_wholes,
     rerouted,
     split,
 )
@@ -349,6 +350,18 @@ class MemorySpool(MemoryLearned, Unshared):
         self._lanes.forget()
         return len(slots)
 
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """See Spool."""
+        self._check()
+        count = 0
+        for one in as_wholes(settlements):
+            slot = self._lanes.slots.get(one.parcel.number)
+            if slot and slot.state is not State.CLAIMED and _is_as_read(slot.parcel, one.parcel):
+                self._settle(slot, one, now)
+                count += 1
+        self._lanes.forget()
+        return count
+
     async def stats(self, now: float) -> Stats:
         """See Spool."""
         self._check()
@@ -393,6 +406,12 @@ class MemorySpool(MemoryLearned, Unshared):
             kept.octets, kept.finished_at = b"", now
             if self._history_s <= 0:
                 del self._kept[kept.mail.id]
+
+
+def _is_as_read(parcel: Parcel, read: Parcel) -> bool:
+    """Whether it was not tried since."""
+    tried = (parcel.attempts, parcel.mail.envelope.recipients)
+    return tried == (read.attempts, read.mail.envelope.recipients)
 
 
 def _examine(kept: Collection[str], mail: StoredMail, octets: bytes) -> None:

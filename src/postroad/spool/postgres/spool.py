@@ -18,6 +18,7 @@ from postroad.spool.base import (
     State,
     StoredMail,
     Trouble,
+    as_wholes,
 )
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.fresh import Fresh
@@ -202,6 +203,10 @@ class PostgresSpool(SpoolQueries):
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
         return await self._change(selection, self._kinds.delete, now)
+
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """See Spool."""
+        return await self._queue.submit(self._kinds.overrule, (as_wholes(settlements), now))
 
     def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
         """See Spool."""

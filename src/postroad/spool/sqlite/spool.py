@@ -15,6 +15,7 @@ from postroad.spool.base import (
     Settlement,
     State,
     StoredMail,
+    as_wholes,
 )
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.fresh import Fresh
@@ -162,6 +163,10 @@ class SqliteSpool(SqliteQueries):
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
         return await self._change(selection, self._kinds.delete, now)
+
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """See Spool."""
+        return await self._writer.submit(self._kinds.overrule, (as_wholes(settlements), now))
 
     def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
         """See Spool."""
