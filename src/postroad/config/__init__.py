@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from postroad.config.show import defaults, toml
     from postroad.config.spool import SpoolTable
-    from postroad.config.values import RESERVE, read_duration
+    from postroad.config.values import RESERVE, read_duration, read_place, write_place
 
 __getattr__, __dir__ = door(
     __name__,
@@ -57,5 +57,5 @@ __getattr__, __dir__ = door(
     "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
     spool="SpoolTable",
-    values="RESERVE read_duration",
+    values="RESERVE read_duration read_place write_place",
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from typing import cast
 
-from postroad.cli.door import Unwritable
+from postroad.cli.door import send
 from postroad.cli.sendmail import OK
 from postroad.cli.sendmail.draft import parse
 from postroad.cli.sendmail.handing import Deposited
@@ -86,9 +85,9 @@ class Dialogue:
 def converse(submitter: Submitter) -> int:
     """Hold the session to its end; the exit status."""
     dialogue = Dialogue(submitter)
-    _say(dialogue.greet())
+    send(dialogue.greet())
     for octets in _heard(cast("BufferedReader", sys.stdin.buffer), lambda: dialogue.state):
-        _say(dialogue.hear(octets))
+        send(dialogue.hear(octets))
         if dialogue.state is ServerState.CLOSED:
             break
     return OK
@@ -125,15 +124,6 @@ def _body_lines(file: BufferedReader) -> Iterator[bytes]:
 
 def _with_crlf(line: bytes) -> bytes:
     return line[:-1] + b"\r\n" if line.endswith(b"\n") and not line.endswith(b"\r\n") else line
-
-
-def _say(octets: bytes) -> None:
-    """Answer. It goes round the door, which is for people: there a CR would be written out."""
-    try:
-        while octets:
-            octets = octets[os.write(1, octets) :]
-    except OSError as problem:
-        raise Unwritable("standard output", problem) from None
 
 
 def _refusal(done: Deposited) -> Reply:

@@ -23,7 +23,7 @@ from postroad.spool.base import (
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.fresh import Fresh
 from postroad.spool.group import RECIPIENT, SHORT, CallKind
-from postroad.spool.postgres import keeping, queue, settling
+from postroad.spool.postgres import keeping
 from postroad.spool.postgres.beginning import Beginning
 from postroad.spool.postgres.commits import GroupCommits
 from postroad.spool.postgres.connections import DatabaseConnections
@@ -229,9 +229,6 @@ class PostgresSpool(SpoolQueries):
             count += await self._queue.submit(kind, (numbers, *values))
             last = numbers[-1]
         return count
-
-    async def _found(self, selection: Selection, after: int) -> list[int]:
-        return await self._connections.ask(queue.found, selection, after, settling.SLICE)
 
     def _name(self) -> str:
         if not self._node:

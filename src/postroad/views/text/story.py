@@ -32,7 +32,8 @@ def tell(story: Story) -> Iterator[str]:
         except ValueError as problem:
             yield f"Attempt {number}, {moment(record.at)}: its record is damaged ({problem})."
             continue
-        yield f"Attempt {number}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
+        what = "By hand" if told.is_by_hand else f"Attempt {number}"
+        yield f"{what}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
         if told.route and told.route != before:
             yield from explain_route(told.route, PROCEDURES[told.procedure])
             before = told.route
