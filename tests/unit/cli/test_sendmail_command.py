@@ -17,7 +17,7 @@ from tests.support.waiting import fill
 
 from postroad.cli.sendmail import run
 from postroad.cli.sendmail.dialogue import Dialogue
-from postroad.cli.sendmail.submitting import Submitter
+from postroad.cli.sendmail.submitting import LocalUser
 from postroad.config import load_brief
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
@@ -289,7 +289,7 @@ SYMFONY = (
 
 def test_symfony_is_answered_as_it_expects(settings):
     """The dialogue of its SendmailTransport, octet by octet: at the 250 to its dot the message is in the spool."""
-    dialogue = Dialogue(Submitter(load_brief(settings)))
+    dialogue = Dialogue(LocalUser(load_brief(settings)))
     assert b"220 relay.example.net ESMTP\r\n" == dialogue.greet()
     for said, answer in SYMFONY[:-1]:
         assert answer == dialogue.hear(said.encode()).decode()
@@ -356,6 +356,15 @@ TWO               17 MAILER-DAEMON
 me@example.net
 
 -- 1 Kbytes in 2 Requests."""
+
+
+def test_a_reply_quotes_what_fits_a_line(send, settings, capfd):
+    """In ASCII, and cut: a path of any length and script stands in what is wrong with it."""
+    settings.write_text(f'[spool]\npath = "{"ü" * 300}"\n[[listen]]\naddress = "127.0.0.1"\nport = 1\n')
+    assert 0 == send("-bs", message=HEAD + b"DATA\r\nA: 1\r\n.\r\n")
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert last.isascii()
+    assert (True, "451 4.3.0 ") == (400 < len(last) < 510, last[:10])
 
 
 def test_the_queue_is_shown_as_monitoring_reads_it_and_retried(send, settings, capsys):

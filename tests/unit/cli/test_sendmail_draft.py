@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.cli.sendmail import called_as_sendmail
-from postroad.cli.sendmail.arguments import Arguments, Misuse, Mode, parse
+from postroad.cli.sendmail.arguments import Arguments, Misuse, Purpose, parse
 from postroad.cli.sendmail.draft import Origin, addresses, finish, qualified, read
 from postroad.cli.sendmail.draft import parse as parse_message
 from postroad.words.inputs import InputError
@@ -37,16 +37,16 @@ COMMAND_LINES = [
     (["-bm", "-B8BITMIME", "-v"], Arguments(eight_bit=True, verbose=True)),
     (["-h", "25", "-U", "-n", "-Ac", "-Oxyz=1", "-L", "label", "-m"], Arguments()),
     (["--", "-weird@example.org"], Arguments(recipients=("-weird@example.org",))),
-    (["-bi"], Arguments(mode=Mode.ALIASES)),
-    (["-I"], Arguments(mode=Mode.ALIASES)),
-    (["-bs", "-i"], Arguments(mode=Mode.SMTP, dot_ends=False)),
-    (["-bp"], Arguments(mode=Mode.QUEUE)),
-    (["-bh"], Arguments(mode=Mode.HOSTS)),
-    (["-q"], Arguments(mode=Mode.FLUSH)),
-    (["-vq"], Arguments(mode=Mode.FLUSH, verbose=True)),
-    (["-q", "-v"], Arguments(mode=Mode.FLUSH, verbose=True)),
-    (["-qRexample.org"], Arguments(mode=Mode.FLUSH, flushed="Rexample.org")),
-    (["-Fq", "-q"], Arguments(mode=Mode.FLUSH, full_name="q")),
+    (["-bi"], Arguments(purpose=Purpose.ALIASES)),
+    (["-I"], Arguments(purpose=Purpose.ALIASES)),
+    (["-bs", "-i"], Arguments(purpose=Purpose.SMTP, dot_ends=False)),
+    (["-bp"], Arguments(purpose=Purpose.QUEUE)),
+    (["-bh"], Arguments(purpose=Purpose.HOSTS)),
+    (["-q"], Arguments(purpose=Purpose.FLUSH)),
+    (["-vq"], Arguments(purpose=Purpose.FLUSH, verbose=True)),
+    (["-q", "-v"], Arguments(purpose=Purpose.FLUSH, verbose=True)),
+    (["-qRexample.org"], Arguments(purpose=Purpose.FLUSH, flushed="Rexample.org")),
+    (["-Fq", "-q"], Arguments(purpose=Purpose.FLUSH, full_name="q")),
     (["--", "-q"], Arguments(recipients=("-q",))),
 ]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from postroad.cli.sendmail.arguments import Arguments
     from postroad.cli.sendmail.draft import Draft, Origin
     from postroad.cli.sendmail.handing import Deposited
-    from postroad.cli.sendmail.submitting import Submitter
+    from postroad.cli.sendmail.submitting import LocalUser
     from postroad.config import Brief
     from postroad.words.mail import Envelope, Mailbox
 
@@ -85,24 +85,25 @@ def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
         InputError: they are not.
 
     """
-    from postroad.cli.sendmail.arguments import Mode
+    from postroad.cli.sendmail.arguments import Purpose
 
-    if arguments.mode is Mode.HOSTS:
+    if arguments.purpose is Purpose.HOSTS:
         return lambda: OK
-    if arguments.mode in (Mode.QUEUE, Mode.FLUSH):
-        from postroad.cli.sendmail.waiting import flush, show
+    if arguments.purpose in (Purpose.QUEUE, Purpose.FLUSH):
+        from postroad.cli.sendmail import waiting
 
-        return (lambda: show(config)) if arguments.mode is Mode.QUEUE else (lambda: flush(config, arguments.flushed))
-    from postroad.cli.sendmail.submitting import Submitter
+        is_flush = arguments.purpose is Purpose.FLUSH
+        return lambda: waiting.flush(config, arguments.flushed) if is_flush else waiting.show(config)
+    from postroad.cli.sendmail.submitting import LocalUser
 
-    submitter = Submitter(config, arguments.full_name)
-    if arguments.mode is Mode.ALIASES:
+    user = LocalUser(config, arguments.full_name)
+    if arguments.purpose is Purpose.ALIASES:
         return _tell_of_aliases
-    if arguments.mode is Mode.SMTP:
+    if arguments.purpose is Purpose.SMTP:
         from postroad.cli.sendmail.dialogue import converse
 
-        return lambda: converse(submitter)
-    return lambda: _submit(arguments, submitter)
+        return lambda: converse(user)
+    return lambda: _submit(arguments, user)
 
 
 def _tell_of_aliases() -> int:
@@ -111,14 +112,14 @@ def _tell_of_aliases() -> int:
     return OK
 
 
-def _submit(arguments: Arguments, submitter: Submitter) -> int:
-    draft, envelope, origin = _read(arguments, submitter)
-    local = [to.mailbox for to in envelope.recipients if submitter.aliases.refusal(to.mailbox, None)]
+def _submit(arguments: Arguments, user: LocalUser) -> int:
+    draft, envelope, origin = _read(arguments, user)
+    local = [to.mailbox for to in envelope.recipients if user.aliases.refusal(to.mailbox, None)]
     for each in local:
         _say(f"{each}: this machine has no mailboxes, and {each.local} has no alias; {_where_aliases(arguments)}")
     if local:
         return NO_USER
-    done = submitter.hand(draft, envelope, origin)
+    done = user.hand(draft, envelope, origin)
     if done.refused:
         return _tell_refused(done)
     if arguments.verbose:
@@ -140,7 +141,7 @@ def _where_aliases(arguments: Arguments) -> str:
     return f"set an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
 
 
-def _read(arguments: Arguments, submitter: Submitter) -> tuple[Draft, Envelope, Origin]:
+def _read(arguments: Arguments, user: LocalUser) -> tuple[Draft, Envelope, Origin]:
     """The message on standard input, and its envelope.
 
     Raises:
@@ -151,12 +152,12 @@ def _read(arguments: Arguments, submitter: Submitter) -> tuple[Draft, Envelope, 
     from postroad.words.inputs import InputError
     from postroad.words.mail import Envelope, Recipient
 
-    most = submitter.config.message_size
+    most = user.config.message_size
     octets = read(bounded(sys.stdin.buffer, most), dot_ends=arguments.dot_ends)
     if len(octets) > most:
         raise InputError(f"the message is larger than limits.message_size, {most} octets")
-    draft, origin = parse(octets), submitter.origin()
-    boxes = _recipients(arguments, draft, submitter.hostname)
+    draft, origin = parse(octets), user.origin()
+    boxes = _recipients(arguments, draft, user.hostname)
     envelope = Envelope(
         _sender(arguments, origin),
         tuple(Recipient(box, arguments.notify) for box in boxes),

@@ -25,7 +25,7 @@ _ELSEWHERE = {
 }
 
 
-class Mode(Enum):
+class Purpose(Enum):
     """What `sendmail` is asked to do, by the letter behind -b."""
 
     MAIL = "m"
@@ -36,7 +36,7 @@ class Mode(Enum):
     FLUSH = "q"  # by -q
 
 
-_MODES = {mode.value: mode for mode in Mode if mode is not Mode.FLUSH} | {"H": Mode.HOSTS}
+_PURPOSES = {each.value: each for each in Purpose if each is not Purpose.FLUSH} | {"H": Purpose.HOSTS}
 
 
 class Misuse(Exception):  # noqa: N818  # what the caller did, not what failed here
@@ -58,7 +58,7 @@ class Arguments:
     eight_bit: bool = False
     config: Path | None = None
     verbose: bool = False
-    mode: Mode = Mode.MAIL
+    purpose: Purpose = Purpose.MAIL
     flushed: str = ""  # whose mail -q means: I and an id, R and a destination, S and a sender; all, if it says none
     remarks: tuple[str, ...] = ()  # on options passed over that meant something
 
@@ -86,9 +86,9 @@ def _mode(read: Arguments, value: str) -> Arguments:
     letter = value[:1]
     if letter in _ELSEWHERE:
         raise Misuse(_ELSEWHERE[letter])
-    if letter not in _MODES:
+    if letter not in _PURPOSES:
         raise Misuse(f"-b{value}: there is no such mode")
-    return replace(read, mode=_MODES[letter])
+    return replace(read, purpose=_PURPOSES[letter])
 
 
 def _sender(read: Arguments, value: str) -> Arguments:
@@ -124,7 +124,7 @@ def _flush(read: Arguments, value: str) -> Arguments:
         raise Misuse(f"-q{value}: {_DAEMON}; -q alone retries now")
     if value and not (value[0] in "IRS" and value[1:]):
         raise Misuse(f"-q{value}: write -q for all mail, -qI and a message id, -qR and a domain, or -qS and a sender")
-    return replace(read, mode=Mode.FLUSH, flushed=value)
+    return replace(read, purpose=Purpose.FLUSH, flushed=value)
 
 
 def _remark(read: Arguments, text: str) -> Arguments:
@@ -135,7 +135,7 @@ _MEANINGS: Mapping[str, Callable[[Arguments, str], Arguments]] = {
     "-B": _body,
     "-C": lambda read, value: replace(read, config=Path(value)),
     "-F": lambda read, value: replace(read, full_name=value),
-    "-I": lambda read, _: replace(read, mode=Mode.ALIASES),
+    "-I": lambda read, _: replace(read, purpose=Purpose.ALIASES),
     "-N": _notify,
     "-R": _ret,
     "-V": _envid,

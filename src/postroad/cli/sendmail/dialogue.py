@@ -11,7 +11,7 @@ from postroad.cli.door import send
 from postroad.cli.sendmail import OK
 from postroad.cli.sendmail.draft import parse
 from postroad.cli.sendmail.handing import Deposited
-from postroad.cli.sendmail.submitting import Submitter
+from postroad.cli.sendmail.submitting import LocalUser
 from postroad.smtp import (
     BodyComplete,
     BodyPiece,
@@ -36,9 +36,9 @@ _NO_ROOM = Reply(452, ("4.3.1 insufficient disk space, try again later",))
 class Dialogue:
     """An SMTP session with the program that started us. A message is durable before its 250."""
 
-    def __init__(self, submitter: Submitter) -> None:
-        self._submitter = submitter
-        self._server = Server(ServerConfig(submitter.hostname, size=submitter.config.message_size))
+    def __init__(self, user: LocalUser) -> None:
+        self._user = user
+        self._server = Server(ServerConfig(user.hostname, size=user.config.message_size))
         self._pieces: list[bytes] = []
 
     @property
@@ -68,23 +68,23 @@ class Dialogue:
             return self._server.reply(self._keep(event.data))
         if isinstance(event, BodyRefused):
             self._pieces.clear()
-        refusal = self._submitter.aliases.refusal(event.recipient.mailbox, None) if isinstance(event, Rcpt) else None
+        refusal = self._user.aliases.refusal(event.recipient.mailbox, None) if isinstance(event, Rcpt) else None
         return self._server.reply(refusal) if refusal else self._server.agree()
 
     def _keep(self, rest: bytes) -> Reply:
         content, envelope = b"".join([*self._pieces, rest]), self._server.transaction.envelope
         self._pieces.clear()
-        origin = self._submitter.origin()
+        origin = self._user.origin()
         try:
-            done = self._submitter.hand(parse(content), envelope, origin)
+            done = self._user.hand(parse(content), envelope, origin)
         except SpoolError as trouble:
             return _NO_ROOM if trouble.kind is Trouble.FULL else _said(451, f"4.3.0 {trouble.why}")
         return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {origin.id}",))
 
 
-def converse(submitter: Submitter) -> int:
+def converse(user: LocalUser) -> int:
     """Hold the session to its end; the exit status."""
-    dialogue = Dialogue(submitter)
+    dialogue = Dialogue(user)
     send(dialogue.greet())
     for octets in _heard(cast("BufferedReader", sys.stdin.buffer), lambda: dialogue.state):
         send(dialogue.hear(octets))
@@ -133,5 +133,5 @@ def _refusal(done: Deposited) -> Reply:
 
 
 def _said(code: int, text: str) -> Reply:
-    shown = defused(text)
+    shown = defused(text).encode("ascii", "backslashreplace").decode()
     return Reply(code, (shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}...",))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postroad.sign import SigningPolicy
 
 
-class Submitter:
+class LocalUser:
     """A local user who hands messages over, and the settings by which that is done.
 
     Raises:
