@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
-.PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk lock clean
+.PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk lock docs clean
 
 setup: .venv/ready
 
@@ -75,6 +75,18 @@ lock:
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --output-file docs/_site/requirements.lock docs/_site/requirements.in
+
+# The pages as a site, to be opened from build/site/index.html; every link has to lead somewhere
+docs: .venv-pages/ready
+	.venv-pages/bin/sphinx-build -q -n -W --keep-going -c docs/_site . build/site
+	@echo build/site/index.html
+
+.venv-pages/ready: docs/_site/requirements.lock
+	$(PYTHON) -m venv .venv-pages
+	.venv-pages/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/_site/requirements.lock
+	touch $@
 
 clean:
-	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-pages build .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis

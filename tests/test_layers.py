@@ -17,7 +17,7 @@ FLOORS = {
     "build": 5, "config": 5,
     "relay": 6, "examine": 6, "scenarios": 6,
     "views": 7,
-    "api": 8, "cli": 8,
+    "api": 8, "sending": 8, "cli": 8,
 }  # fmt: skip
 NEIGHBOURS = {
     ("rules", "routing"),
@@ -37,7 +37,7 @@ NEIGHBOURS = {
 }
 TOP = 9
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.
-ENTRY_POINTS = {"lab/pytest_plugin.py", "__init__.py", "__main__.py"}
+ENTRY_POINTS = {"lab/pytest_plugin.py", "django.py", "__init__.py", "__main__.py"}
 FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "pathlib", "random"}
 
 
@@ -154,6 +154,24 @@ def test_lazy_doors_give_what_they_say():
         names = {name for names in said.values() for name in names}
         modules = {each.stem for each in (*path.parent.glob("*.py"), *path.parent.glob("*/"))} if calls else set()
         wrong += [f"{room}.{name} is a module, too" for name in sorted(names & modules)]
+    assert [] == wrong
+
+
+EXTRAS = {
+    "numpy": ("simulation/trials/",),
+    "asyncpg": ("spool/postgres/", "scenarios/database.py"),
+    "matplotlib": ("views/pictures/figure.py",),
+}
+
+
+def test_extras_stay_in_their_rooms():
+    """What a relay does without is imported where a missing one is named with its extra, and nowhere else."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {module}"
+        for path, _room, _floor in _files()
+        for module, _names in _imports(path)
+        if not path.relative_to(SOURCE).as_posix().startswith(EXTRAS.get(module.split(".")[0], ("",)))
+    ]
     assert [] == wrong
 
 

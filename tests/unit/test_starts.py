@@ -39,7 +39,7 @@ PACKAGES = {
 }
 ROOMS = {
     "from postroad import route": "api words",
-    "postroad sendmail": "cli config files net receive routing smtp spool words",
+    "postroad sendmail": "build cli config files net receive routing smtp spool words",
     "postroad --help": "cli views words",
     "postroad rules": "cli planning routing rules sign tls views words",
     "postroad route ZONE": "build cli dns files gather net planning routing tls views words",

@@ -8,8 +8,8 @@ Stops: `advise`, `check`, `compare`, `config`, `demo`, `dkim`, `explain`, `lab`,
 `rules`, `send`, `senders`, `sendmail`, `setups`, `simulate`, `spool`, `tls`, `tls_report` (the commands). Of several:
 `commands` (each by its name), `root` (the tree of them all), `tree` (its groups), `options`, `check_run` (what `check`
 is made of), `sender_options` (records and senders), `workload` and `replies` (of `simulate`), `mailers` (of `route` and
-`tls`), `opened` (how the queue is found), `cluster` (of `demo`). What is shown: `door` (what stands in place of
-stdout), `lines` (plain ones), `screen` (all else, and the exit codes).
+`tls`), `opened` (how the queue is found), `cluster` (of `demo`), `lab_up` (of `lab`). What is shown: `door`
+(what stands in place of stdout), `lines` (plain ones), `screen` (all else, and the exit codes).
 """
 
 from __future__ import annotations

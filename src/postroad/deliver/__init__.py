@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from postroad.deliver.attempting import Job, attempt
     from postroad.deliver.bounce import Bounces, Reporter
     from postroad.deliver.course import draw_seed, plan_for
+    from postroad.deliver.dispatcher import attempt_again
     from postroad.deliver.disposition import Disposition, RecipientResult
     from postroad.deliver.lease import steady
     from postroad.deliver.loop import Loop
     from postroad.deliver.overruling import given_up, moved, overruled
+    from postroad.deliver.pool import Pool
     from postroad.deliver.pressure import Pressure
     from postroad.deliver.route_cache import DeliveryRoute
     from postroad.deliver.settings import (
@@ -45,8 +47,10 @@ __getattr__, __dir__ = door(
     lease="steady",
     loop="Loop",
     overruling="given_up moved overruled",
+    pool="Pool",
     pressure="Pressure",
     settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",
+    dispatcher="attempt_again",
     disposition="RecipientResult Disposition",
     route_cache="DeliveryRoute",
     talk="Talk",

@@ -82,13 +82,16 @@ class Feed:
 
     async def wake(self, is_meant: Callable[[str], bool]) -> None:
         """A host answers again: all mail that waits for one, of these destinations, is due now, and told of."""
-        try:
-            woken = await self._hastened(is_meant)
-        except SpoolError as trouble:
-            self._world.tell_trouble(trouble)
-        else:
-            if woken:
-                self._world.tell("deliver.queue.woken", parcels=woken)
+        while not self._is_over:
+            try:
+                woken = await self._hastened(is_meant)
+            except SpoolError as trouble:  # nothing else would hasten it, once the spool is well
+                self._world.tell_trouble(trouble)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                if woken:
+                    self._world.tell("deliver.queue.woken", parcels=woken)
+                return
 
     async def _hastened(self, is_meant: Callable[[str], bool]) -> int:
         woken, after = 0, ""

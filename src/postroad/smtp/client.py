@@ -72,7 +72,7 @@ def _size(words: list[str]) -> int:
     return int(words[0]) if words and words[0].isascii() and words[0].isdigit() and len(words[0]) <= 20 else 0
 
 
-class Client:
+class ClientEnd:
     """An SMTP session as the client sees it, without I/O.
 
     Commands may be sent ahead of the replies to earlier ones (RFC 2920); replies come out in their order. `state` is

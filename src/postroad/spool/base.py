@@ -52,6 +52,11 @@ class SpoolError(Exception):
         self.kind = kind
         self.why = why
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether waiting may bring back what could not be read."""
+        return self.kind not in (Trouble.MISSING, Trouble.CORRUPT)
+
 
 @light(frozen=True, slots=True)
 class StoredMail:
@@ -173,11 +178,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A relay that works from a spool: its name, when it last renewed its lease, and how many parcels it has."""
+    """A relay that works from a spool: its name, and when it last renewed its lease."""
 
     name: str
     renewed_at: float
-    claimed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

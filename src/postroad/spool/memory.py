@@ -29,9 +29,9 @@ from postroad.spool.base import (
     rerouted,
     split,
 )
+from postroad.spool.calls import HASTENED
 
 ARRIVAL_S = 86400.0
-HASTENED = 1000
 BUSIEST = 20
 _NEVER = float("-inf")
 
@@ -312,8 +312,7 @@ class MemorySpool(MemoryLearned, Unshared):
     async def nodes(self, now: float) -> tuple[Node, ...]:
         """See Spool."""
         self._check()
-        claimed = sum(slot.state is State.CLAIMED for slot in self._lanes.slots.values())
-        return (Node(self._node, self._renewed_at, claimed),) if self._renewed_at >= now - LEASE_S else ()
+        return (Node(self._node, self._renewed_at),) if self._renewed_at >= now - LEASE_S else ()
 
     async def sweep(self, now: float) -> None:
         """See Spool."""

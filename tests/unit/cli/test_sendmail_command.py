@@ -15,10 +15,10 @@ import pytest
 from tests.support.patience import PATIENCE_S
 from tests.support.waiting import fill
 
+from postroad.build import SubmissionRules
 from postroad.cli.sendmail import run
 from postroad.cli.sendmail.dialogue import Dialogue
-from postroad.cli.sendmail.submitting import LocalUser
-from postroad.config import load_brief
+from postroad.config import aliases_of, load_brief
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import TlsWish
@@ -289,7 +289,8 @@ SYMFONY = (
 
 def test_symfony_is_answered_as_it_expects(settings):
     """The dialogue of its SendmailTransport, octet by octet: at the 250 to its dot the message is in the spool."""
-    dialogue = Dialogue(LocalUser(load_brief(settings)))
+    config = load_brief(settings)
+    dialogue = Dialogue(config, SubmissionRules(aliases_of(config), None, ""))
     assert b"220 relay.example.net ESMTP\r\n" == dialogue.greet()
     for said, answer in SYMFONY[:-1]:
         assert answer == dialogue.hear(said.encode()).decode()

@@ -36,6 +36,8 @@ CASES = {
     "dkim record": ["--keys", "HERE/keys"],
     "dkim rotate": ["--help"],
     "explain": ["--help"],
+    "lab fault": ["--help"],
+    "lab faults": ["--words"],
     "lab run": ["tests/scenarios/t1-healthy"],
     "lab up": [],
     "lookup": ["example.com", *ZONE],

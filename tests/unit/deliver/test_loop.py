@@ -16,12 +16,13 @@ from tests.support.delivering import (
     NOON,
     QUICK_PROBES,
     USUAL,
+    WatchedSpool,
     counts,
     office,
 )
 from tests.support.patience import PATIENCE_S
 
-from postroad.deliver import DeliverSettings, settler
+from postroad.deliver import DeliverSettings, feed, settler
 from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
@@ -191,11 +192,19 @@ def test_long_outage_ends_at_once(monkeypatch):
     assert (many, 1, True) == tell(story, down, settings=settings)
 
 
-def test_host_that_recovers_while_its_mail_is_settled_wakes_it():
-    """The recovery is heard before the parcel waits in the spool: it is woken all the same."""
+def test_host_that_recovers_while_its_mail_is_settled_wakes_it(monkeypatch):
+    """The recovery is heard before the parcel waits in the spool: it is woken all the same, again if that fails."""
+    monkeypatch.setattr(feed, "AGAIN_S", 0.001)
 
     class Slow(MemorySpool):
         gate = asyncio.Event()
+        is_full = True
+
+        async def retry_stranded(self, destination, now):
+            if self.is_full:
+                self.is_full = False
+                raise SpoolError(Trouble.FULL, "the disk is full")
+            return await super().retry_stranded(destination, now)
 
         async def settle(self, settlements, now):
             await self.gate.wait()
@@ -573,6 +582,32 @@ def test_what_was_delivered_is_not_sent_again_while_the_spool_is_in_trouble(monk
         )
 
     assert (1, 3, 0) == tell(story, spool=Full())
+
+
+def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attempt():
+    """Its content is asked for again a second later; what the sender has waited so far costs it nothing."""
+
+    class Away(WatchedSpool):
+        is_away = True
+
+        def at_hand(self, _mail):
+            return None
+
+        def body(self, mail):
+            if self.is_away:
+                raise SpoolError(Trouble.GONE, "the spool cannot be reached")
+            return super().body(mail)
+
+    async def story(it):
+        await it.post("ann@example.com")
+        (left,) = await it.spool.until_waiting(1)
+        it.now, it.spool.is_away = left.due_at, False
+        it.loop.look()
+        await it.done()
+        told = [len(it.told.named(f"deliver.{name}")) for name in ("parcel.broken", "spool.failed")]
+        return left.due_at, left.attempts, told, (await it.spool.stats(it.now)).messages
+
+    assert (NOON + settler.AGAIN_S, 0, [0, 1], 0) == tell(story, spool=Away())
 
 
 def test_host_that_hung_up_on_a_resting_connection_is_asked_anew():

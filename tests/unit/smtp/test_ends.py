@@ -13,7 +13,7 @@ from postroad.smtp import (
     AuthGiven,
     BadSyntax,
     Capabilities,
-    Client,
+    ClientEnd,
     ClientState,
     Closed,
     Data,
@@ -374,7 +374,7 @@ def test_any_line_is_a_command_or_bad_syntax(line):
 
 def client_at(state):
     """A client that has been brought to this point by a willing server."""
-    client = Client()
+    client = ClientEnd()
     client.receive(b"220 hi\r\n")
     if state is ClientState.HELLO:
         return client
@@ -421,7 +421,7 @@ def test_octets_behind_the_reply_to_starttls_are_a_violation(behind):
 )
 def test_what_is_no_reply_is_a_violation(octets):
     """Nonsense, endless replies and overlong lines end the session with a typed event."""
-    assert Violation is type(Client().receive(octets)[-1])
+    assert Violation is type(ClientEnd().receive(octets)[-1])
 
 
 def test_end_of_the_connection_names_what_was_left_unanswered():
@@ -450,14 +450,14 @@ def test_moves_outside_the_table_are_our_own_error(state):
 )
 def test_client_hears_the_same_whole_or_byte_by_byte(octets):
     """However the octets are cut, the events are the same, and nothing is raised."""
-    whole, single = Client(), Client()
+    whole, single = ClientEnd(), ClientEnd()
     expected = whole.receive(octets) if octets else []
     assert expected == [event for octet in octets for event in single.receive(bytes([octet]))]
 
 
 def test_greeting_is_an_event_of_its_own():
     """The first reply answers nothing."""
-    client = Client()
+    client = ClientEnd()
     assert ([Reply(220, ("hi",))], ClientState.HELLO) == (client.receive(b"220 hi\r\n"), client.state)
 
 
@@ -466,7 +466,7 @@ def test_greeting_is_an_event_of_its_own():
 )
 def test_reply_comes_back_as_it_went(code, lines):
     """Formatted and read, a reply is itself."""
-    (event,) = Client().receive(format_reply(Reply(code, tuple(lines))))
+    (event,) = ClientEnd().receive(format_reply(Reply(code, tuple(lines))))
     assert Reply(code, tuple(lines)) == event
 
 
@@ -567,7 +567,7 @@ def test_requiretls_is_offered_and_taken_under_tls_only(config, is_tls, code):
 @pytest.mark.parametrize("is_tls", [True, False])
 def test_host_that_offers_requiretls_in_the_clear_offers_nothing(is_tls):
     """Anyone on the way could have written it; under TLS, by STARTTLS or from the start, it is believed."""
-    client = Client()
+    client = ClientEnd()
     client.is_tls = is_tls
     client.receive(b"220 hi\r\n")
     client.send(Ehlo("me.example"))

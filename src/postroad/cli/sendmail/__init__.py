@@ -2,13 +2,14 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `submitting` (a user's messages, made whole), `handing`
-(over to the relay), `dialogue` (SMTP on standard input), `waiting` (the queue, shown and retried), `command` (as the
-help has it). Many a program starts it for each message, so what is heavy is imported where it is needed.
+Stops: `arguments` (the command line), `stdin` (what is read), `handing` (over to the relay), `dialogue` (SMTP on
+standard input), `waiting` (the queue, shown and retried), `command` (as the help has it). Many a program starts it for
+each message, so what is heavy is imported where it is needed.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,12 +19,10 @@ from typing import TYPE_CHECKING
 from postroad.cli.lines import remark, say
 
 if TYPE_CHECKING:
+    from postroad.build import SubmissionRules
     from postroad.cli.sendmail.arguments import Arguments
-    from postroad.cli.sendmail.draft import Draft, Origin
-    from postroad.cli.sendmail.handing import Deposited
-    from postroad.cli.sendmail.submitting import LocalUser
     from postroad.config import Brief
-    from postroad.words.mail import Envelope, Mailbox
+    from postroad.sign import SigningPolicy
 
 # sysexits.h
 OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, NO_PERMISSION, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
@@ -48,6 +47,7 @@ def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
+    from postroad.build import NoAliasError
     from postroad.cli.door import Unwritable
     from postroad.cli.sendmail.arguments import Misuse, parse
     from postroad.config import load_brief
@@ -69,7 +69,7 @@ def run(words: Sequence[str]) -> int:
     try:
         return work()
     except InputError as problem:
-        return _say(str(problem), DATA)
+        return [_say(line, NO_USER if isinstance(problem, NoAliasError) else DATA) for line in problem.lines][-1]
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
     except Unwritable:
@@ -85,7 +85,9 @@ def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
         InputError: they are not.
 
     """
+    from postroad.build import SubmissionRules
     from postroad.cli.sendmail.arguments import Purpose
+    from postroad.config import aliases_of
 
     if arguments.purpose is Purpose.HOSTS:
         return lambda: OK
@@ -94,16 +96,14 @@ def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
 
         is_flush = arguments.purpose is Purpose.FLUSH
         return lambda: waiting.flush(config, arguments.flushed) if is_flush else waiting.show(config)
-    from postroad.cli.sendmail.submitting import LocalUser
-
-    user = LocalUser(config, arguments.full_name)
+    rules = SubmissionRules(aliases_of(config), _signing(config), _where_aliases(arguments))
     if arguments.purpose is Purpose.ALIASES:
         return _tell_of_aliases
     if arguments.purpose is Purpose.SMTP:
         from postroad.cli.sendmail.dialogue import converse
 
-        return lambda: converse(user)
-    return lambda: _submit(arguments, user)
+        return lambda: converse(config, rules, _full_name(arguments))
+    return lambda: _submit(arguments, config, rules)
 
 
 def _tell_of_aliases() -> int:
@@ -112,82 +112,52 @@ def _tell_of_aliases() -> int:
     return OK
 
 
-def _submit(arguments: Arguments, user: LocalUser) -> int:
-    draft, envelope, origin = _read(arguments, user)
-    local = [to.mailbox for to in envelope.recipients if user.aliases.refusal(to.mailbox, None)]
-    for each in local:
-        _say(f"{each}: this machine has no mailboxes, and {each.local} has no alias; {_where_aliases(arguments)}")
-    if local:
-        return NO_USER
-    done = user.hand(draft, envelope, origin)
-    if done.refused:
-        return _tell_refused(done)
-    if arguments.verbose:
-        with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
-            say(f"queued as {origin.id}")
-    return OK
+def _full_name(arguments: Arguments) -> str:
+    return arguments.full_name or os.environ.get("NAME", "")
 
 
-def _tell_refused(done: Deposited) -> int:
+def _signing(config: Brief) -> SigningPolicy | None:
+    """How mail is signed that goes into the spool. Who may not write there has it signed at the relay's port."""
+    if config.dkim.keys is None or isinstance(config.spool, str) or not os.access(config.spool, os.W_OK):
+        return None
+    from postroad.build import build_signing
+
+    return build_signing(config.dkim)
+
+
+def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
+    from postroad.build import Submission, mail_of, origin_of
+    from postroad.cli.sendmail.handing import hand_over
+    from postroad.cli.sendmail.stdin import bounded, read
+    from postroad.config import hostname_of
+    from postroad.words.inputs import InputError
+
+    hostname = hostname_of(config)
+    octets = read(bounded(sys.stdin.buffer, config.message_size), dot_ends=arguments.dot_ends)
+    if len(octets) > config.message_size:
+        raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
+    if not (arguments.recipients or arguments.from_header):
+        raise InputError("there is no recipient in the command line; -t takes them from the message")
+    of = arguments
+    submission = Submission(octets, of.recipients, of.from_header, of.sender, of.notify, of.ret, of.envid, of.eight_bit)
+    origin = origin_of(hostname, _full_name(arguments))
+    mail, content = mail_of(submission, origin, rules, "sendmail")
+    done = hand_over(mail, content, config, hostname)
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
-    _say(f"the message was handed to the relay's port because of the spool: {done.instead}")
-    return UNAVAILABLE if done.is_for_good else TEMPORARY
+    if done.refused:
+        _say(f"the message was handed to the relay's port because of the spool: {done.instead}")
+        return UNAVAILABLE if done.is_for_good else TEMPORARY
+    if arguments.verbose:
+        with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
+            say(f"queued as {mail.id}")
+    return OK
 
 
 def _where_aliases(arguments: Arguments) -> str:
     from postroad.config import USUAL_FILE, find
 
     return f"set an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
-
-
-def _read(arguments: Arguments, user: LocalUser) -> tuple[Draft, Envelope, Origin]:
-    """The message on standard input, and its envelope.
-
-    Raises:
-        InputError: it is too large, an address cannot be read, or there is no recipient.
-
-    """
-    from postroad.cli.sendmail.draft import bounded, parse, read
-    from postroad.words.inputs import InputError
-    from postroad.words.mail import Envelope, Recipient
-
-    most = user.config.message_size
-    octets = read(bounded(sys.stdin.buffer, most), dot_ends=arguments.dot_ends)
-    if len(octets) > most:
-        raise InputError(f"the message is larger than limits.message_size, {most} octets")
-    draft, origin = parse(octets), user.origin()
-    boxes = _recipients(arguments, draft, user.hostname)
-    envelope = Envelope(
-        _sender(arguments, origin),
-        tuple(Recipient(box, arguments.notify) for box in boxes),
-        eight_bit=arguments.eight_bit,
-        ret=arguments.ret,
-        envid=arguments.envid,
-    )
-    return draft, envelope, origin
-
-
-def _recipients(arguments: Arguments, draft: Draft, hostname: str) -> list[Mailbox]:
-    from postroad.cli.sendmail.draft import addresses, qualified
-    from postroad.words.inputs import InputError, readable
-    from postroad.words.mail import parse_mailbox
-
-    named = addresses(arguments.recipients) + (draft.recipients() if arguments.from_header else [])
-    boxes = dict.fromkeys(readable(parse_mailbox(each)) for each in qualified(named, hostname))
-    if not boxes:
-        where = "To, Cc or Bcc" if arguments.from_header else "the command line; -t takes them from the message"
-        raise InputError(f"there is no recipient in {where}")
-    return list(boxes)
-
-
-def _sender(arguments: Arguments, origin: Origin) -> Mailbox | None:
-    from postroad.cli.sendmail.draft import addresses, qualified
-    from postroad.words.inputs import readable
-    from postroad.words.mail import parse_mailbox
-
-    sender = origin.user if arguments.sender is None else "".join(addresses([arguments.sender])[:1])
-    return readable(parse_mailbox(qualified([sender], origin.hostname)[0])) if sender else None
 
 
 def _say(text: str, status: int = OK) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from io import BufferedReader
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from postroad.build import mail_sent, origin_of
 from postroad.cli.door import send
 from postroad.cli.sendmail import OK
-from postroad.cli.sendmail.draft import parse
-from postroad.cli.sendmail.handing import Deposited
-from postroad.cli.sendmail.submitting import LocalUser
+from postroad.cli.sendmail.handing import Deposited, hand_over
+from postroad.config import hostname_of
 from postroad.smtp import (
     BodyComplete,
     BodyPiece,
@@ -27,6 +27,10 @@ from postroad.spool import SpoolError, Trouble
 from postroad.words.reply import Reply
 from postroad.words.visible import defused
 
+if TYPE_CHECKING:
+    from postroad.build import SubmissionRules
+    from postroad.config import Brief
+
 PIECE = 64 * 1024
 LONGEST_TEXT = 400  # characters of ours in a reply: RFC 5321 section 4.5.3.1.5 has 512 octets for its line
 
@@ -36,9 +40,12 @@ _NO_ROOM = Reply(452, ("4.3.1 insufficient disk space, try again later",))
 class Dialogue:
     """An SMTP session with the program that started us. A message is durable before its 250."""
 
-    def __init__(self, user: LocalUser) -> None:
-        self._user = user
-        self._server = Server(ServerConfig(user.hostname, size=user.config.message_size))
+    def __init__(self, config: Brief, rules: SubmissionRules, full_name: str = "") -> None:
+        self._config = config
+        self._rules = rules
+        self._full_name = full_name
+        self._hostname = hostname_of(config)
+        self._server = Server(ServerConfig(self._hostname, size=config.message_size))
         self._pieces: list[bytes] = []
 
     @property
@@ -68,23 +75,24 @@ class Dialogue:
             return self._server.reply(self._keep(event.data))
         if isinstance(event, BodyRefused):
             self._pieces.clear()
-        refusal = self._user.aliases.refusal(event.recipient.mailbox, None) if isinstance(event, Rcpt) else None
+        refusal = self._rules.aliases.refusal(event.recipient.mailbox, None) if isinstance(event, Rcpt) else None
         return self._server.reply(refusal) if refusal else self._server.agree()
 
     def _keep(self, rest: bytes) -> Reply:
         content, envelope = b"".join([*self._pieces, rest]), self._server.transaction.envelope
         self._pieces.clear()
-        origin = self._user.origin()
+        origin = origin_of(self._hostname, self._full_name)
+        mail, content = mail_sent(content, envelope, origin, self._rules, "sendmail")
         try:
-            done = self._user.hand(parse(content), envelope, origin)
+            done = hand_over(mail, content, self._config, self._hostname)
         except SpoolError as trouble:
             return _NO_ROOM if trouble.kind is Trouble.FULL else _said(451, f"4.3.0 {trouble.why}")
-        return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {origin.id}",))
+        return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {mail.id}",))
 
 
-def converse(user: LocalUser) -> int:
+def converse(config: Brief, rules: SubmissionRules, full_name: str) -> int:
     """Hold the session to its end; the exit status."""
-    dialogue = Dialogue(user)
+    dialogue = Dialogue(config, rules, full_name)
     send(dialogue.greet())
     for octets in _heard(cast("BufferedReader", sys.stdin.buffer), lambda: dialogue.state):
         send(dialogue.hear(octets))

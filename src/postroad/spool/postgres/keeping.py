@@ -49,7 +49,7 @@ _IS_OURS = """
 SELECT EXISTS (
     SELECT FROM postroad.message JOIN postroad.parcel
         ON parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
-    WHERE message.id = $1 AND parcel.holder = $2
+    WHERE message.id = $1 AND parcel.holder + 0 = $2
 )
 """
 

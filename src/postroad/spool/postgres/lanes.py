@@ -12,13 +12,10 @@ from typing import Any
 from zlib import crc32
 
 from postroad.spool.base import Parcel
-from postroad.spool.calls import Claim, Release
+from postroad.spool.calls import HASTENED, Claim, Release
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, read_parcel
-
-HASTENED = 1000
-"""Parcels made due at once because a host answers again: what it is given to prove that it does."""
 
 _PARTS = 1024
 _LOCKS = 0x506F7374  # the first key of our advisory locks
@@ -83,7 +80,8 @@ FROM (
 """
 _HOLD_DAMAGED = "UPDATE postroad.parcel SET held = true, holder = NULL, said = $2 WHERE number = $1"
 _RELEASE = """
-UPDATE postroad.parcel SET holder = NULL WHERE number = ANY($1::bigint[]) AND holder = $2 RETURNING destination, due_at
+UPDATE postroad.parcel SET holder = NULL WHERE number = ANY($1::bigint[]) AND holder + 0 = $2
+RETURNING destination, due_at
 """
 _HASTEN = """
 UPDATE postroad.parcel SET due_at = $2 WHERE number = ANY(ARRAY(

@@ -34,14 +34,20 @@ WHERE token = ANY(ARRAY(
 ))
 """
 _NODES = f"""
-SELECT name, extract(epoch FROM renewed_at)::float8,
-    (SELECT count(*) FROM postroad.parcel WHERE parcel.holder = node.token)
+SELECT name, extract(epoch FROM renewed_at)::float8
 FROM postroad.node WHERE renewed_at >= clock_timestamp() - interval '{LEASE_S} s' ORDER BY name COLLATE "C"
 """
 _BURY = f"DELETE FROM postroad.node WHERE renewed_at < clock_timestamp() - interval '{LEASE_S} s'"
+# Looked for between the tokens of the living, whose claims, present and past, are passed over
 _FREE = """
-UPDATE postroad.parcel SET holder = NULL
-WHERE holder IS NOT NULL AND holder <> ALL(ARRAY(SELECT token FROM postroad.node)) RETURNING destination, due_at
+UPDATE postroad.parcel SET holder = NULL WHERE number = ANY(ARRAY(
+    SELECT number FROM (
+        SELECT token AS above, lead(token, 1, 9223372036854775807) OVER (ORDER BY token) AS below
+        FROM (SELECT token FROM postroad.node UNION ALL SELECT -1) AS known
+    ) AS gap CROSS JOIN LATERAL (
+        SELECT number FROM postroad.parcel WHERE holder > gap.above AND holder < gap.below OFFSET 0
+    ) AS lost
+)) AND holder IS NOT NULL AND holder + 0 <> ALL(ARRAY(SELECT token FROM postroad.node)) RETURNING destination, due_at
 """
 
 

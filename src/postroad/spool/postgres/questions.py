@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story
-from postroad.spool.postgres import health, lanes, leases, lessons, queue, settling
+from postroad.spool.postgres import health, lanes, leases, lessons, queue
 from postroad.spool.postgres.connections import DatabaseConnections
 
 
@@ -42,9 +42,6 @@ class SpoolQueries:
     async def concerns(self) -> tuple[str, ...]:
         """See Spool."""
         return await self._connections.ask(health.concerns)
-
-    async def _found(self, selection: Selection, after: int) -> list[int]:
-        return await self._connections.ask(queue.found, selection, after, settling.SLICE)
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""
