@@ -21,7 +21,7 @@ html_static_path = ["style"]
 html_css_files = ["pages.css"]
 
 AIMS = """
-two-servers one-machine sendmail import rewrite smarthost open-internet dkim tls tls-reports applications
+two-servers check one-machine sendmail import rewrite smarthost open-internet dkim tls tls-reports applications
 library lab testing in-ci spool cluster logs troubleshooting
 """
 CONTENTS = {

@@ -8,7 +8,7 @@ from flask import Flask
 import postroad
 
 OPTIONS = postroad.SendOptions(
-    smarthost=os.environ.get("SMARTHOST", "localhost:25"),
+    smarthost=os.environ.get("SMARTHOST", "127.0.0.1:25"),
     timeout_s=20,
 )
 

@@ -14,12 +14,15 @@ if [ "$(id -u)" = 0 ] && ! apt-cache show $wanted >/dev/null 2>&1; then
   apt-get update -qq
 fi
 
+# Each release of Debian has another PostgreSQL
+wanted="$wanted $(apt-cache depends postgresql | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')"
+
 rm -rf .peers
 mkdir -p .peers/packages
 cd .peers/packages
 # What they need and this machine lacks; each by itself, for together they conflict
 needed=$(for name in $wanted; do
-  LC_ALL=C apt-get install --simulate --no-install-recommends "$name" 2>/dev/null | sed -n 's/^Inst \([^ ]*\) .*/\1/p'
+  LC_ALL=C apt-get install --simulate --no-install-recommends "$name" 2>/dev/null | sed -n '/^Inst lib\(llvm\|z3\)/d; s/^Inst \([^ ]*\) .*/\1/p' # without PostgreSQL's compiler
 done)
 # root may not write as apt's own user here, which apt says in a warning
 if ! apt-get download -qq $(printf '%s\n' $wanted $needed | sort -u) 2>errors; then

@@ -9,9 +9,9 @@ Acting: `world` (the time of mail, who listens, tasks), `lease` (is it still our
 `attempting` (one message along one Plan), `dispatcher` (over a connection that rests, else along the walk),
 `route_cache` (routes remembered), `feed` (from the spool and back), `settler` (has the spool commit), `probe` (is a
 host healthy again), `hosts` (what is known of them), `talk` (with other relays), `neighbours` (what they know of
-hosts), `bounce` (who is told), `exits` (how a parcel leaves), `trimming` (a content with fewer signatures),
-`overruling` (what a person decides), `deliveries` (those
-under way), `pressure` (when those who send us mail must wait), `loop` (all of it).
+hosts), `hurry` (somebody asks for a retry now), `bounce` (who is told), `exits` (how a parcel leaves), `trimming` (a
+content with fewer signatures), `overruling` (what a person decides), `deliveries` (those under way), `pressure` (when
+those who send us mail must wait), `loop` (all of it).
 """
 
 from typing import TYPE_CHECKING

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from postroad.words.bounds import Bounds, count, require, require_given, require_kinds, require_lists
 from postroad.words.bounds import check as check_bounds
 from postroad.words.inputs import InputError, about
-from postroad.words.names import parse_address
+from postroad.words.names import Unreadable, parse_address, parse_destination
 from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class SendOptions:
         require_given(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
         require_given(self, require_tls=(bool,), smarthost=(str,))
         check_bounds(self, _BOUNDS)
+        _check_words(self)
         _check_networks(self)
         _check_smarthost(self)
         if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
@@ -146,6 +147,16 @@ def chosen(options: SendOptions | None) -> SendOptions:
     """
     require("options", options, SendOptions)
     return options or SendOptions()
+
+
+def _check_words(options: SendOptions) -> None:
+    if options.hostname and isinstance(name := parse_destination(options.hostname), Unreadable):
+        raise InputError(f"hostname: {name}")
+    if options.tls is not None or options.procedure != "rfc5321":
+        from postroad.build import build_override, build_policy  # noqa: PLC0415  # they know which there are
+
+        build_override(options.demand)
+        build_policy(options.procedure)
 
 
 def _check_networks(options: SendOptions) -> None:

@@ -27,7 +27,7 @@ from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
-from postroad.spool import Selection, SpoolError, State, Trouble, memory
+from postroad.spool import Selection, SpoolError, State, Trouble, memory, retry_now
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import parse_address
@@ -190,6 +190,23 @@ def test_long_outage_ends_at_once(monkeypatch):
     down = {"127.0.0.11": "refuse", "127.0.0.12": "refuse"}
     settings = replace(QUICK_PROBES, health=replace(QUICK_PROBES.health, first_penalty_s=0.2, longest_penalty_s=0.2))
     assert (many, 1, True) == tell(story, down, settings=settings)
+
+
+def test_who_retries_by_hand_need_not_wait_for_the_next_probe():
+    """Hosts whose next probe would be in half a minute are asked at once."""
+
+    async def story(it):
+        await it.post("you@example.com")
+        await it.done(1)
+        await it.lab.set_fault("127.0.0.12", ACCEPT)
+        assert 1 == await retry_now(it.spool, Selection(), NOON)
+        it.loop.look()
+        await it.told.until("deliver.host.recovered")
+        while it.results.count(DELIVERED) < 1:
+            await it.told.another()
+        return [str(each["address"]) for each in it.told.named("deliver.host.recovered")]
+
+    assert ["127.0.0.12"] == tell(story, {"127.0.0.11": "refuse", "127.0.0.12": "refuse"})
 
 
 def test_host_that_recovers_while_its_mail_is_settled_wakes_it(monkeypatch):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from postroad.build import open_queue
 from postroad.cli.lines import document, remark
 from postroad.cli.sendmail import NO_PERMISSION, OK, TEMPORARY, UNAVAILABLE
-from postroad.spool import Selection, Spool, SpoolError, Trouble
+from postroad.spool import Selection, Spool, SpoolError, Trouble, retry_now
 from postroad.words.inputs import readable
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import parse_destination
@@ -47,7 +47,7 @@ def flush(config: Brief, which: str) -> int:
     selection = _selection(which)
 
     async def asked(queue: Spool) -> int:
-        return await queue.retry(selection, time.time())
+        return await retry_now(queue, selection, time.time())
 
     return _with_queue(config, asked, lambda _count: None)
 
