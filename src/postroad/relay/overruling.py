@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from postroad.build import build_signing
 from postroad.config import aliases_of, hostname_of
 from postroad.deliver import Bounces, given_up, moved, overruled
-from postroad.spool import MessageIds, Parcel, Spool
+from postroad.spool import RETRY, Lesson, MessageIds, Parcel, Spool
 
 if TYPE_CHECKING:
     from postroad.config import Config
@@ -50,6 +50,7 @@ async def move(spool: Spool, parcels: Sequence[Parcel], route: str, now: float) 
         SpoolError: the spool cannot do it; what was moved by then is moved.
 
     """
+    await spool.learn([Lesson(RETRY, "", at=now)])  # before mail is due by it: whoever moves it, knows of the hosts
     settlements = [overruled(parcel, moved(parcel, route)) for parcel in parcels]
     slices = [settlements[start : start + SLICE] for start in range(0, len(settlements), SLICE)]
     return sum([await spool.overrule(some, now) for some in slices])
