@@ -271,6 +271,35 @@ def test_the_whole_program_works_by_its_old_name(settings, tmp_path):
     assert message_from_bytes(octets)["From"].startswith("CronDaemon <")
 
 
+def test_sender_is_rewritten_and_may_be_refused(send, settings, capsys):
+    """As the relay does it with what it receives; the origin keeps what it was, and 77 is EX_NOPERM of sysexits.h."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    usual = settings.read_text()
+    table = f'\n[rewrite]\nalways_bcc = ["archive@example.org"]\nsenders = {{"{user}@*" = "{{host}}@example.com"}}\n'
+    allowed = f'[[relay.senders]]\nlocal_users = ["{user}"]\nsenders = ["relay@example.com"]\nheader = true\n'
+    settings.write_text(usual + table + allowed)
+    from_other = b"From: other@example.com\n" + MESSAGE
+    assert [0, 77, 77] == [send("-t"), send("-t", "-f", "x@y.example"), send("-t", message=from_other)]
+    assert [
+        f"sendmail: <x@y.example>: Sender address rejected: not owned by local user {user}",
+        f"sendmail: From: <other@example.com>: Sender address rejected: not owned by local user {user}",
+    ] == capsys.readouterr().err.splitlines()
+    ((mail, octets),) = _kept(settings)
+    assert ("relay@example.com", "archive@example.org") == (str(mail.envelope.reverse_path), _to(mail)[-1])
+    assert mail.origin.endswith(f" by sendmail, sent as {user}@relay.example.net")
+    assert "relay@example.com" in message_from_bytes(octets)["From"]
+
+
+def test_message_for_later_is_due_then(send, settings, capsys):
+    """`--at`, as at(1) and date(1) take it; a time that has passed, is none or too far ahead is said."""
+    assert [0, 64, 64, 65] == [send("-t", "--at", text) for text in ("+2h", "soon", "2001-01-01", "+31d")]
+    said = capsys.readouterr().err
+    assert ("'soon' is not a time; write one" in said, "2001-01-01 has passed" in said) == (True, True)
+    assert "is too far ahead: mail is held for 30 days at most; raise limits.hold" in said
+    ((mail, _),) = _kept(settings)
+    assert 7200 <= mail.release_at - mail.received_at <= 7201
+
+
 SYMFONY = (
     ("HELO [127.0.0.1]\r\n", "250 relay.example.net\r\n"),
     ("MAIL FROM:<app@example.net>\r\n", "250 2.1.0 Ok\r\n"),
@@ -327,6 +356,22 @@ def test_smtp_may_come_at_once_from_a_file_or_a_terminal(send, settings, capfd):
         before, kept = kept, len(_kept(settings))
         told[name] = (capfd.readouterr().out.splitlines()[-1][:3], kept - before)
     assert {name: (code, more) for name, (_, code, more) in DIALOGUES.items()} == told
+
+
+def test_smtp_keeps_to_what_the_settings_say_of_senders(send, settings, capfd):
+    """Who may send as whom, what is rewritten, and for how long mail is held: as the relay's port has it."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    settings.write_text(
+        settings.read_text() + f'[rewrite]\nalways_bcc = ["archive@example.org"]\n'
+        f'[[relay.senders]]\nlocal_users = ["{user}"]\nsenders = ["me@example.net"]\n'
+    )
+    held = HEAD.replace(b"net>", b"net> HOLDFOR=7200") + b"DATA\r\nA: 1\r\n.\r\n"
+    assert [0, 0] == [send("-bs", message=held), send("-bs", message=held.replace(b"me@", b"x@"))]
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert f"550 5.7.1 <x@example.net>: Sender address rejected: not owned by local user {user}" == last
+    ((mail, _),) = _kept(settings)
+    assert ["you@example.org", "archive@example.org"] == _to(mail)
+    assert 7199 <= mail.release_at - mail.received_at <= 7201
 
 
 def test_smtp_without_spool_and_port_is_answered_451(send, settings, capfd):

@@ -47,7 +47,7 @@ def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
-    from postroad.build import NoAliasError
+    from postroad.build import NoAliasError, SenderError
     from postroad.cli.door import Unwritable
     from postroad.cli.sendmail.arguments import Misuse, parse
     from postroad.config import load_brief
@@ -69,7 +69,8 @@ def run(words: Sequence[str]) -> int:
     try:
         return work()
     except InputError as problem:
-        return [_say(line, NO_USER if isinstance(problem, NoAliasError) else DATA) for line in problem.lines][-1]
+        kinds = {NoAliasError: NO_USER, SenderError: NO_PERMISSION}
+        return [_say(line, kinds.get(type(problem), DATA)) for line in problem.lines][-1]
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
     except Unwritable:
@@ -96,7 +97,8 @@ def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
 
         is_flush = arguments.purpose is Purpose.FLUSH
         return lambda: waiting.flush(config, arguments.flushed) if is_flush else waiting.show(config)
-    rules = SubmissionRules(aliases_of(config), _signing(config), _where_aliases(arguments))
+    where = _where_aliases(arguments)
+    rules = SubmissionRules(aliases_of(config), _signing(config), where, config.rewriting, config.hold)
     if arguments.purpose is Purpose.ALIASES:
         return _tell_of_aliases
     if arguments.purpose is Purpose.SMTP:
@@ -139,7 +141,8 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
     if not (arguments.recipients or arguments.from_header):
         raise InputError("there is no recipient in the command line; -t takes them from the message")
     of = arguments
-    submission = Submission(octets, of.recipients, of.from_header, of.sender, of.notify, of.ret, of.envid, of.eight_bit)
+    wishes = (of.notify, of.ret, of.envid, of.eight_bit, of.at)
+    submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
     origin = origin_of(hostname, _full_name(arguments))
     mail, content = mail_of(submission, origin, rules, "sendmail")
     done = hand_over(mail, content, config, hostname)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BufferedReader
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +26,7 @@ from postroad.smtp import (
     ServerState,
 )
 from postroad.spool import SpoolError, Trouble
+from postroad.words.inputs import InputError
 from postroad.words.reply import Reply
 from postroad.words.visible import defused
 
@@ -45,7 +48,10 @@ class Dialogue:
         self._rules = rules
         self._full_name = full_name
         self._hostname = hostname_of(config)
-        self._server = Server(ServerConfig(self._hostname, size=config.message_size))
+        hold_s = int(rules.hold_s)  # offered up to a full minute, as at a port
+        until = int(time.time() + hold_s) // 60 * 60 if hold_s else 0
+        offer = ServerConfig(self._hostname, size=config.message_size, hold_s=hold_s, hold_until=until)
+        self._server = Server(offer)
         self._pieces: list[bytes] = []
 
     @property
@@ -79,12 +85,16 @@ class Dialogue:
         return self._server.reply(refusal) if refusal else self._server.agree()
 
     def _keep(self, rest: bytes) -> Reply:
-        content, envelope = b"".join([*self._pieces, rest]), self._server.transaction.envelope
+        octets, origin = b"".join([*self._pieces, rest]), origin_of(self._hostname, self._full_name)
         self._pieces.clear()
-        origin = origin_of(self._hostname, self._full_name)
-        mail, content = mail_sent(content, envelope, origin, self._rules, "sendmail")
+        asked, envelope = self._server.transaction.mail, self._server.transaction.envelope
+        if asked.hold_for or asked.hold_until:
+            envelope = replace(envelope, release_at=asked.hold_until or origin.at + (asked.hold_for or 0))
         try:
+            mail, content = mail_sent(octets, envelope, origin, self._rules, "sendmail")
             done = hand_over(mail, content, self._config, self._hostname)
+        except InputError as problem:
+            return _said(550, f"5.7.1 {problem}")
         except SpoolError as trouble:
             return _NO_ROOM if trouble.kind is Trouble.FULL else _said(451, f"4.3.0 {trouble.why}")
         return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {mail.id}",))
