@@ -36,7 +36,7 @@ CASES = {
     "dkim record": ["--keys", "HERE/keys"],
     "dkim rotate": ["--help"],
     "explain": ["--help"],
-    "import": ["dma", "HERE"],
+    "import": ["--help"],
     "lab fault": ["--help"],
     "lab faults": ["--words"],
     "lab run": ["tests/scenarios/t1-healthy"],
