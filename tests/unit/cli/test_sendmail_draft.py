@@ -158,8 +158,10 @@ def test_what_is_missing_is_added():
         bare["Message-ID"],
         bare["From"],
     )
-    whole = b"Date: d\nmessage-id: <m>\nFROM: f\n\nbody\n"
-    assert finish(parse_message(whole), ORIGIN, None).endswith(b"Date: d\r\nmessage-id: <m>\r\nFROM: f\r\n\r\nbody\r\n")
+    whole = b"Date: d\nmessage-id: <m>\nFROM: f@x.example\n\nbody\n"
+    assert finish(parse_message(whole), ORIGIN, None).endswith(
+        b"Date: d\r\nmessage-id: <m>\r\nFROM: f@x.example\r\n\r\nbody\r\n"
+    )
     assert 1 == finish(parse_message(whole), ORIGIN, None).lower().count(b"\ndate:")
 
 
@@ -234,3 +236,27 @@ def test_a_name_that_is_no_utf8_does_no_harm(to):
 def test_a_bare_name_is_a_user_of_this_machine():
     """As cron writes `root`."""
     assert ["root@relay.example.net", "a@example.org"] == qualified(["root", "a@example.org"], "relay.example.net")
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        (b"From: root (Cron Daemon)", b"From: root@relay.example.net (Cron Daemon)"),
+        (b"To: root", b"To: root@relay.example.net"),
+        (
+            b"Cc: ann, Bob <bob>, c@example.org",
+            b"Cc: ann@relay.example.net, Bob <bob@relay.example.net>, c@example.org",
+        ),
+        (b'To: "a, b" <a@example.org>', b'To: "a, b" <a@example.org>'),
+        (b"To: undisclosed-recipients:;", b"To: undisclosed-recipients:;"),
+        (b"From: <>", b"From: <>"),
+        (b"From: two words", b"From: two words"),
+        (b"Reply-To:\r\n root", b"Reply-To:\r\n root@relay.example.net"),
+        (b"Subject: root", b"Subject: root"),
+        (b"From: caf\xc3\xa9 <root>", b"From: caf\xc3\xa9 <root@relay.example.net>"),
+    ],
+)
+def test_a_name_alone_is_a_user_of_this_machine_in_the_header_too(written, sent):
+    """Other machines refuse a message from `root` of nowhere; what cannot be read, or is whole, stays as it is."""
+    octets = finish(parse_message(written + b"\r\n\r\nx\r\n"), ORIGIN, None)
+    assert b"\r\n" + sent + b"\r\n" in octets
