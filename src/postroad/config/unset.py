@@ -36,7 +36,10 @@ def own_place(*, begins: bool = False) -> OwnPlace | None:
     """
     if os.geteuid() == 0 or os.environ.get("STATE_DIRECTORY") or os.access(SPOOL, os.W_OK):
         return None
-    spool = _state_home() / "postroad"
+    home = _state_home()
+    if not home.is_absolute():  # a number without a home, as in a container
+        return None
+    spool = home / "postroad"
     if begins or not SPOOL.exists() or _has_relay(spool):
         return OwnPlace(spool, SMTP_PORT if _first_open_port() <= SMTP_PORT else OWN_PORT)
     return None

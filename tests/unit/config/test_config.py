@@ -93,6 +93,8 @@ def test_a_plain_user_may_say_where_state_is_kept(monkeypatch, tmp_path):
     assert (Path("/state/postroad"), 25) == (unset.own_place(begins=True).spool, unset.own_place(begins=True).port)
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     assert OWN == unset.own_place(begins=True).spool
+    monkeypatch.setattr(unset.os.path, "expanduser", lambda path: path)  # as for who has no home
+    assert None is unset.own_place(begins=True)
 
 
 def test_defaults_are_those_of_the_rooms():
