@@ -246,6 +246,25 @@ async def _trouble(call):
     return trouble.value.kind, trouble.value.why
 
 
+@pytest.mark.parametrize("crash", [0, 6, 7])  # calls: the sixth begins
+def test_a_database_by_two_urls_is_one_spool(tmp_path, crash):
+    """Nobody is advised to delete one of the two. A crash in finding it out leaves nothing in the way."""
+
+    async def story():
+        await filled(DATABASE, SMALL)
+        before = await seen(DATABASE)
+        if crash:
+            with pytest.raises(Stopped):
+                await move(DATABASE, DATABASE, Stopping(crash, before=False))
+        for _ in range(2):
+            kind, why = await _trouble(move(DATABASE, DATABASE))
+            assert (Trouble.MISSING, True) == (kind, "are the same spool: name two" in why)
+        assert before == await seen(DATABASE)
+        assert (await move(DATABASE, tmp_path / "spool")).is_complete
+
+    play(story())
+
+
 @BOTH
 def test_a_relay_that_runs_on_from_is_named(tmp_path, source):
     """Nothing is moved, nor begun."""
