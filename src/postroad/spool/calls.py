@@ -8,6 +8,12 @@ from typing import NamedTuple
 
 from postroad.spool.base import Parcel, Settlement, StoredMail
 
+SLICE = 1000
+"""Parcels changed in one commit: what bounds how long a command of people holds up the others."""
+
+HASTENED = 1000
+"""Parcels made due at once because a host answers again: what it is given to prove that it does."""
+
 
 class CompleteMessage(NamedTuple):
     """A complete message to keep: its parcels are claimed by `node`, or wait.

@@ -28,9 +28,9 @@ from postroad.spool.base import (
     rerouted,
     split,
 )
+from postroad.spool.calls import HASTENED
 
 ARRIVAL_S = 86400.0
-HASTENED = 1000
 BUSIEST = 20
 _NEVER = float("-inf")
 
@@ -290,8 +290,7 @@ class MemorySpool(MemoryLearned, Unshared):
     async def nodes(self, now: float) -> tuple[Node, ...]:
         """See Spool."""
         self._check()
-        claimed = sum(slot.state is State.CLAIMED for slot in self._lanes.slots.values())
-        return (Node(self._node, self._renewed_at, claimed),) if self._renewed_at >= now - LEASE_S else ()
+        return (Node(self._node, self._renewed_at),) if self._renewed_at >= now - LEASE_S else ()
 
     async def sweep(self, now: float) -> None:
         """See Spool."""
@@ -367,7 +366,8 @@ class MemorySpool(MemoryLearned, Unshared):
         _examine(self._kept, mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
-        parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
+        due_at = mail.release_at or mail.received_at
+        parcels = tuple(Parcel(number, to, part, due_at) for number, (to, part) in parts)
         self._next += PARCELS
         self._lanes.slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))

@@ -19,6 +19,7 @@ from tests.support.delivering import (
     WatchedSpool,
     counts,
     office,
+    recipients,
 )
 from tests.support.patience import PATIENCE_S
 
@@ -27,9 +28,10 @@ from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
-from postroad.spool import Selection, SpoolError, State, Trouble, memory
+from postroad.spool import Selection, SpoolError, State, StoredMail, Trouble, memory, retry_now
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, parse_mailbox
 from postroad.words.names import parse_address
 from postroad.words.record import read_record
 from postroad.words.reply import Reply
@@ -190,6 +192,23 @@ def test_long_outage_ends_at_once(monkeypatch):
     down = {"127.0.0.11": "refuse", "127.0.0.12": "refuse"}
     settings = replace(QUICK_PROBES, health=replace(QUICK_PROBES.health, first_penalty_s=0.2, longest_penalty_s=0.2))
     assert (many, 1, True) == tell(story, down, settings=settings)
+
+
+def test_who_retries_by_hand_need_not_wait_for_the_next_probe():
+    """Hosts whose next probe would be in half a minute are asked at once."""
+
+    async def story(it):
+        await it.post("you@example.com")
+        await it.done(1)
+        await it.lab.set_fault("127.0.0.12", ACCEPT)
+        assert 1 == await retry_now(it.spool, Selection(), NOON)
+        it.loop.look()
+        await it.told.until("deliver.host.recovered")
+        while it.results.count(DELIVERED) < 1:
+            await it.told.another()
+        return [str(each["address"]) for each in it.told.named("deliver.host.recovered")]
+
+    assert ["127.0.0.12"] == tell(story, {"127.0.0.11": "refuse", "127.0.0.12": "refuse"})
 
 
 def test_host_that_recovers_while_its_mail_is_settled_wakes_it(monkeypatch):
@@ -386,6 +405,25 @@ def test_sender_of_late_mail_is_told_once():
         return it.results, machine_part(report_in(it))["Action"]
 
     assert ([DEFERRED, DELIVERED, DEFERRED], "delayed") == tell(story, {"127.0.0.14": "r450"})
+
+
+def test_mail_for_later_waits_though_it_is_made_due():
+    """A clock set back or `queue retry` sends nothing before its time, and its expiry is counted from there."""
+
+    async def story(it):
+        envelope = Envelope(parse_mailbox("me@example.net"), recipients("ann@example.org"))
+        mail = StoredMail("held", envelope, NOON - 9 * DAY_S, 1, len(CONTENT), "", NOON + HOUR_S)
+        await it.spool.add(mail, CONTENT)
+        assert 1 == await it.spool.retry(Selection(), NOON)
+        it.loop.look()
+        await it.spool.until_none_due(1)
+        assert [(NOON + HOUR_S, 0)] == [(each.due_at, each.attempts) for each in await it.spool.until_waiting(1)]
+        it.now += HOUR_S
+        it.loop.look()
+        await it.done()
+        return it.results
+
+    assert [DEFERRED] == tell(story, {"127.0.0.14": "r450"})
 
 
 def test_queue_shows_who_waits_its_own_answer():

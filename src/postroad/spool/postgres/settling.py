@@ -15,11 +15,10 @@ from postroad.spool.postgres.texts import encode, plain
 from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import write_recipients
 
-SLICE = 1000
-"""Parcels changed in one commit: what bounds how long a command of people holds up the others."""
-
 DAY_S = 86400
 
+# Our parcels are found by number: `+ 0` hides the holder from the index of claims, which has all that this node ever
+# claimed for as long as somebody's transaction keeps dead rows.
 # Of two who settle the last two parcels of a message at the same time, one has to see that nothing is left: only these
 # messages are locked, in order of number, and what is left is looked for in the next statement.
 _LOCKED = """
@@ -30,7 +29,7 @@ locked AS MATERIALIZED (
 _SETTLE = f"""
 WITH {_LOCKED}
 DELETE FROM postroad.parcel
-WHERE number = ANY($2::bigint[]) AND holder = $3 AND (SELECT count(*) FROM locked) >= 0 RETURNING number
+WHERE number = ANY($2::bigint[]) AND holder + 0 = $3 AND (SELECT count(*) FROM locked) >= 0 RETURNING number
 """
 _DEFER = """
 UPDATE postroad.parcel SET holder = NULL, due_at = one.due_at, attempts = attempts + one.counts, warned = one.warned,
@@ -38,7 +37,7 @@ UPDATE postroad.parcel SET holder = NULL, due_at = one.due_at, attempts = attemp
 FROM unnest(
     $2::bigint[], $3::double precision[], $4::integer[], $5::boolean[], $6::boolean[], $7::text[], $8::text[]
 ) AS one (number, due_at, counts, warned, waits, said, recipients)
-WHERE parcel.number = one.number AND holder = $1 RETURNING destination, parcel.due_at, parcel.number
+WHERE parcel.number = one.number AND holder + 0 = $1 RETURNING destination, parcel.due_at, parcel.number
 """
 _DELETE = f"""
 WITH {_LOCKED}
@@ -158,7 +157,7 @@ async def _defer(tx: SpoolTransaction, settlements: Sequence[Settlement]) -> set
         return set()
     rows = [_deferred(one) for one in settlements]
     back = await tx.db.fetch(_DEFER, tx.token, *([row[place] for row in rows] for place in range(7)))
-    tx.wait([row[:2] for row in back])
+    tx.wait(back)
     return {row[2] for row in back}
 
 
@@ -178,7 +177,7 @@ async def _reroute(tx: SpoolTransaction, settlements: Sequence[tuple[Settlement,
     for parcel, text in zip(list(rerouted(settlements, records)), said, strict=True):
         await tx.db.execute(_ADDED, *_rerouted_row(parcel, text))
         await tx.db.execute(_ONE_MORE, parcel.number // PARCELS)
-        tx.wait([(parcel.destination, parcel.due_at)])
+        tx.wait([(parcel.destination, parcel.due_at, parcel.number)])
 
 
 def _rerouted_row(it: Parcel, said: str) -> tuple[Any, ...]:

@@ -9,14 +9,11 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
-from postroad.spool.calls import CompleteMessage, Settling
+from postroad.spool.calls import SLICE, CompleteMessage, Settling
 from postroad.spool.rows import Row, text_of, write_recipients
 from postroad.spool.sqlite.keeping import add, discard
 from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import insert, numbers
-
-SLICE = 1000
-"""Rows deleted in one commit: what bounds how long a sweep holds up the others."""
 
 ARRIVAL_S = 86400.0
 """How long a message may take to arrive."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
 
-from postroad.lab import Lab, authority_file
+from postroad.lab import Lab, Received, authority_file
 from postroad.scenarios import ClusterRun, DemoRun, ScenarioRun
 from postroad.views.json.attempt import AttemptJson, attempt_shape
 from postroad.views.json.shape import VERSION
+from postroad.views.text.arrivals import fields, subject
+from postroad.words.faults import MEANINGS
 
 
 class SceneServerJson(TypedDict):
@@ -111,6 +114,61 @@ class LabUpJson(TypedDict):
     certificates: dict[str, str]
     https_port: int | None
     authority: str | None
+    control: str
+
+
+class ArrivalJson(TypedDict):
+    """`postroad lab up --show --json`: a message that an exchanger took, as the event `lab.message`.
+
+    `header` is there with --verbose: the fields of the message, in their order.
+    """
+
+    event: str
+    at: float
+    exchanger: str
+    address: str
+    client: str
+    client_name: str
+    tls: str | None
+    sender: str
+    recipients: list[str]
+    size: int
+    subject: str
+    file: str | None
+    header: NotRequired[list[HeaderFieldJson]]
+
+
+class HeaderFieldJson(TypedDict):
+    """A field of a message's header."""
+
+    name: str
+    value: str
+
+
+class FaultyJson(TypedDict):
+    """An exchanger of a lab: its first name, its address, the same as the zone has it, and its fault."""
+
+    name: str | None
+    address: str
+    written: str
+    fault: str
+
+
+class LabFaultsJson(TypedDict):
+    """`postroad lab faults --json`, and `lab fault`, where `changed` has the addresses that were changed."""
+
+    version: int
+    resolver: str
+    port: int
+    exchangers: list[FaultyJson]
+    changed: list[str]
+
+
+class FaultWordsJson(TypedDict):
+    """`postroad lab faults --words --json`: what an exchanger with each fault does."""
+
+    version: int
+    faults: dict[str, str]
 
 
 def demo_shape(acts: Iterable[DemoRun]) -> DemoJson:
@@ -123,7 +181,44 @@ def lab_shape(played: Iterable[tuple[str, tuple[ScenarioRun, ...]]]) -> LabJson:
     return {"version": VERSION, "scenarios": [_scenario(name, takes) for name, takes in played]}
 
 
-def up_shape(lab: Lab) -> LabUpJson:
+def arrival_shape(received: Received, exchanger: str, file: Path | None, *, header: bool) -> ArrivalJson:
+    """`postroad lab up --show --json`: one line of it."""
+    shape: ArrivalJson = {
+        "event": "lab.message",
+        "at": received.at,
+        "exchanger": exchanger,
+        "address": str(received.address),
+        "client": str(received.peer),
+        "client_name": received.client_name,
+        "tls": received.tls,
+        "sender": str(received.envelope.reverse_path or ""),
+        "recipients": [str(each.mailbox) for each in received.envelope.recipients],
+        "size": len(received.content),
+        "subject": subject(received.content),
+        "file": str(file) if file else None,
+    }
+    if header:
+        shape["header"] = [{"name": name, "value": value} for name, value in fields(received.content)]
+    return shape
+
+
+def faults_shape(answer: Mapping[str, Any]) -> LabFaultsJson:
+    """`postroad lab faults --json`, and `lab fault`: what a lab has answered."""
+    return {
+        "version": VERSION,
+        "resolver": answer["resolver"],
+        "port": answer["port"],
+        "exchangers": answer["exchangers"],
+        "changed": answer["changed"],
+    }
+
+
+def words_shape() -> FaultWordsJson:
+    """`postroad lab faults --words --json`."""
+    return {"version": VERSION, "faults": {mode.value: meaning for mode, meaning in MEANINGS.items()}}
+
+
+def up_shape(lab: Lab, control: Path) -> LabUpJson:
     """`postroad lab up --json`: its first line; the events follow, one a line."""
     host, dns_port = lab.resolver_address
     return {
@@ -135,6 +230,7 @@ def up_shape(lab: Lab) -> LabUpJson:
         "certificates": {str(address): kind.value for address, kind in lab.certificates.items()},
         "https_port": lab.web.port or None,
         "authority": str(authority_file()) if lab.certificates or lab.web.port else None,
+        "control": str(control),
     }
 
 
