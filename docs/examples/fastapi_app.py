@@ -25,7 +25,7 @@ async def welcome(address: str) -> dict[str, str]:
     try:
         queued = await postroad.enqueue(message, recipients=address, spool=SPOOL)
     except postroad.InputError as problem:  # the address: a fault of the client
-        raise HTTPException(422, str(problem)) from problem
+        raise HTTPException(422, "no mail can be sent to this address") from problem
     except postroad.SpoolError as problem:  # a full disk: ask again later
         raise HTTPException(503, "mail is not taken now, try again later") from problem
     return {"id": queued.id}

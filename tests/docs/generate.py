@@ -11,12 +11,13 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stdout, suppress
+from functools import cache
 from pathlib import Path
 
 from tests.docs import completions, manual_pages
 from tests.docs.command_table import EXIT_STATUS
 from tests.support.patience import PATIENCE_S
-from typer.main import get_command
+from typer.main import get_command as built
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -63,6 +64,12 @@ def run(arguments):
         check=False,
         stdin=subprocess.DEVNULL,
     )
+
+
+@cache
+def get_command(app):
+    """The tree of all commands, built once."""
+    return built(app)
 
 
 def commands():

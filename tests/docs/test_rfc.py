@@ -5,8 +5,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+from tests.support.sources import SOURCE, tree
+
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src" / "postroad"
 STATUSES = {"yes", "partly", "later", "no-by-choice"}
 CITED = re.compile(r"RFC\s+(\d+),?\s+(section|appendix)\s+([A-Z]\b|\d+(?:\.\d+)*)")
 ROWS = [
@@ -24,7 +25,7 @@ def _places(cell):
 @cache
 def _symbols(path):
     """Every name a file defines: functions, classes, methods as Class.method, and values."""
-    return set(_defined(ast.parse(path.read_text()).body)) if path.is_file() else set()
+    return set(_defined(tree(path).body)) if path.is_file() else set()
 
 
 def _defined(body, prefix=""):

@@ -29,9 +29,9 @@ connections.PATIENCE_S = float("inf")
 UNSAFE = AcceptedRisks(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
-TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "record", "past", "lesson"]
+TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "ticket", "record", "past", "lesson"]
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
-WIPE += "; UPDATE postroad.spool SET version = 1, serves = 1, remembers_from = '-infinity'"
+WIPE += "; UPDATE postroad.spool SET version = 2, serves = 1, remembers_from = '-infinity'"
 
 # When the last of a run of tests has ended: crash the server, which removes its pidfile last
 END = """

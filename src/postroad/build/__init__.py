@@ -8,8 +8,8 @@ Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the send
 `published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
 policies), `keys` (that sign mail), `keyfiles` (made and rotated), `spools`, `policy` (who we are, and the procedure),
 `blocking` (for callers without a loop), `message` (with its envelope), `draft` (as programs submit it), `submission`
-(as a spool keeps it), `chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes, look-ups
-and deliveries).
+(as a spool keeps it), `rewriting` (of its sender and header), `holding` (of mail for later), `chooser` (routes of the
+settings, else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         sts_policy_in,
     )
     from postroad.build.draft import Draft, Origin, addresses_named, finish_draft, parse_draft, qualified
+    from postroad.build.holding import release_of
     from postroad.build.keyfiles import NewKey, begin_rotation, make_key, switch_keys
     from postroad.build.keys import KeyFile, build_signing, key_files, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         servers_of,
         zone_resolver,
     )
+    from postroad.build.rewriting import SenderError, rewritten
     from postroad.build.spools import lessons_in, open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.submission import NoAliasError, Submission, SubmissionRules, mail_of, origin_of
@@ -64,11 +66,13 @@ __getattr__, __dir__ = door(
     contexts="check_pem check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     documents="build_policies policies_of policy_fetch policy_in process_policies steady sts_policy_in",
     draft="Draft Origin addresses_named finish_draft parse_draft qualified",
+    holding="release_of",
     keyfiles="NewKey begin_rotation make_key switch_keys",
     keys="KeyFile build_signing key_files load_key load_keys sign_message",
     message="Content build_message envelope_of octets_of",
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
+    rewriting="SenderError rewritten",
     mailer="Delivery Mailer Routed Sent",
     spools="lessons_in open_queue open_spool",
     submission="NoAliasError Submission SubmissionRules mail_of origin_of",

@@ -143,18 +143,23 @@ class Mailer:
             return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver, override, self.policies)
         return await gather_demands(snapshot, self.resolver, override, self.policies)
 
-    async def send(self, message: Message, seed: int | None = None, *, timeout_s: float | None = None) -> Sent:
+    async def send(
+        self, message: Message, seed: int | None = None, *, timeout_s: float | None = None, at_once: int = 1
+    ) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued.
 
-        With `timeout_s` all destinations are under way at once, so that none takes the time of another; what is not
-        done by then is deferred.
+        So many destinations are under way at once. What is not done within `timeout_s` seconds is deferred.
         """
         recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
         parts = [tuple(group) for _, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox))]
-        if timeout_s is None:
-            return Sent(tuple([await self._part(message, part, seed, NEVER) for part in parts]))
-        until = asyncio.get_running_loop().time() + timeout_s
-        return Sent(tuple(await asyncio.gather(*(self._part(message, part, seed, until) for part in parts))))
+        until = NEVER if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+        places = asyncio.Semaphore(at_once)
+
+        async def deliver(part: tuple[Recipient, ...]) -> Delivery:
+            async with places:
+                return await self._part(message, part, seed, until)
+
+        return Sent(tuple(await asyncio.gather(*map(deliver, parts))))
 
     async def _part(self, message: Message, part: tuple[Recipient, ...], seed: int | None, until: float) -> Delivery:
         """Deliver it to the recipients of one destination."""

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postroad.build.draft import Origin, addresses_named, finish_draft, parse_draft, qualified
+from postroad.build.holding import release_of
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Envelope, Mailbox, Recipient, parse_mailbox, tls_wish_of
 
 if TYPE_CHECKING:
+    from postroad.rewrite import Rewriting
     from postroad.routing import Aliases
     from postroad.sign import SigningPolicy
     from postroad.spool import StoredMail
@@ -32,15 +34,21 @@ class Submission:
     ret: str | None = None
     envid: str | None = None
     eight_bit: bool = False
+    release_at: float | None = None  # not to be delivered before
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRules:
-    """What the settings of this machine do with mail of its own programs: expand aliases, and sign."""
+    """What the settings of this machine do with mail of its own programs: rewrite it, expand aliases, and sign.
+
+    Mail for later is held for `hold_s` at most.
+    """
 
     aliases: Aliases
     signing: SigningPolicy | None
     where_aliases: str  # to set an alias, for people
+    rewriting: Rewriting | None = None
+    hold_s: float = 0.0
 
 
 class NoAliasError(InputError):
@@ -70,19 +78,26 @@ def mail_of(submission: Submission, origin: Origin, rules: SubmissionRules, by: 
     Raises:
         InputError: an address cannot be read, or there is no recipient.
         NoAliasError: a recipient would have to be on this machine.
+        SenderError: this user may not use the sender.
 
     """
     from postroad.spool import MessageIds, StoredMail, local_origin  # noqa: PLC0415  # only where mail is kept
 
     content, envelope = _completed(submission, origin)
+    release_at = release_of(submission.release_at, origin.at, rules.hold_s)
+    said = envelope.reverse_path
+    if rules.rewriting:
+        from postroad.build.rewriting import rewritten  # noqa: PLC0415  # as above
+
+        content, envelope = rewritten(content, envelope, rules.rewriting, origin.user)
     if rules.signing:
         content = rules.signing.signed(content, origin.at)
     unknown = [to.mailbox for to in envelope.recipients if rules.aliases.refusal(to.mailbox, None)]
     if unknown:
         raise NoAliasError(*(_no_alias(each, rules) for each in unknown))
-    told = local_origin(origin.user, origin.uid, by)
+    told = local_origin(origin.user, origin.uid, by) + ("" if envelope.reverse_path == said else f", sent as {said}")
     envelope = rules.aliases.expanded(envelope)
-    return StoredMail(origin.id, envelope, origin.at, MessageIds().seed(), len(content), told), content
+    return StoredMail(origin.id, envelope, origin.at, MessageIds().seed(), len(content), told, release_at), content
 
 
 def _completed(submission: Submission, origin: Origin) -> tuple[bytes, Envelope]:

@@ -149,6 +149,8 @@ def retry(
 ) -> None:
     """Retry waiting mail now. A running relay starts within a second or two, also at hosts that did not answer.
 
+    Mail that its sender holds for a later time keeps waiting for it.
+
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = QueueSelection(ids, destination, sender, "", all_, spool, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -13,6 +14,8 @@ from pydantic.fields import FieldInfo
 from postroad.config.model import Config
 from postroad.config.problems import is_list, section_in
 from postroad.config.values import SPOOL
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 ABOUT = """\
 One TOML file: `--config FILE`, else `$POSTROAD_CONFIG`, else `/etc/postroad/postroad.toml`. Every key has a default, so
@@ -111,10 +114,17 @@ def choices(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401  # any annotation
 def value(dumped: object) -> str:
     """A value as TOML writes it."""
     if isinstance(dumped, dict):
-        return "{" + ", ".join(f"{name} = {value(each)}" for name, each in dumped.items() if each is not None) + "}"
+        return (
+            "{" + ", ".join(f"{_bare(name)} = {value(each)}" for name, each in dumped.items() if each is not None) + "}"
+        )
     if isinstance(dumped, list):
         return "[" + ", ".join(value(each) for each in dumped) + "]"
     return json.dumps(dumped, ensure_ascii=False)
+
+
+def _bare(key: str) -> str:
+    """A key, in quotes where it needs some."""
+    return key if _BARE.match(key) else value(key)
 
 
 def _page(table: TableText) -> list[str]:

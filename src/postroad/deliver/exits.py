@@ -54,7 +54,7 @@ class Exits:
 
     def is_last(self, parcel: Parcel) -> bool:
         """Whether an attempt now is the last: it will not wait any longer."""
-        return is_expired(self.schedule, parcel.mail.received_at, self._world.wall())
+        return is_expired(self.schedule, parcel.mail.release_at or parcel.mail.received_at, self._world.wall())
 
     def judge(self, item: Item, course: AttemptOrder | None, done: Attempt) -> None:
         """As the attempt has it; whoever has to be told is told with the same commit."""

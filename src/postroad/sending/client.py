@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _IDLE = Bounds(needed=True)
 _AT_ONCE = count(10_000, needed=True)
 
+AT_ONCE = 20
+"""Messages of a client, and destinations of a message, that are under way at the same time."""
+
 
 async def send(
     message: Content,
@@ -35,8 +38,8 @@ async def send(
     left out is the address of Sender, else of From; None is the null reverse-path, to which nothing is returned.
     `recipients` are one address or several; left out, they are those of To, Cc and Bcc. Bcc is never sent along.
 
-    The answer has an outcome for each recipient (delivered, deferred or failed) and the trail of every address
-    contacted. Nothing is raised for what DNS, the network or a host does.
+    Up to 20 destinations are under way at once. The answer has an outcome for each recipient (delivered, deferred or
+    failed) and the trail of every address contacted. Nothing is raised for what DNS, the network or a host does.
 
         sent = await postroad.send(message)
         for mailbox, outcome in sent.outcomes.items():
@@ -48,7 +51,7 @@ async def send(
     """
     how = chosen(options)
     built = _built(message, sender, recipients, how)
-    return await _mailer(how).send(built, how.seed, timeout_s=how.timeout_s)
+    return await _mailer(how).send(built, how.seed, timeout_s=how.timeout_s, at_once=AT_ONCE)
 
 
 def send_sync(
@@ -85,7 +88,7 @@ class Client:
 
     """
 
-    def __init__(self, options: SendOptions | None = None, *, idle_s: float = 2.0, at_once: int = 20) -> None:
+    def __init__(self, options: SendOptions | None = None, *, idle_s: float = 2.0, at_once: int = AT_ONCE) -> None:
         for name, value, bounds in (("idle_s", idle_s, _IDLE), ("at_once", at_once, _AT_ONCE)):
             if why := bounds.why_not(value):
                 raise OutOfBoundsError(name, why)
@@ -128,7 +131,8 @@ class Client:
         async with self._places:
             if self._mailer is None:
                 raise RuntimeError("the client is not open; write: async with postroad.Client() as client")
-            return await self._mailer.send(built, self._options.seed, timeout_s=self._options.timeout_s)
+            options = self._options
+            return await self._mailer.send(built, options.seed, timeout_s=options.timeout_s, at_once=AT_ONCE)
 
 
 def _built(

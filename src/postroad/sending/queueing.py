@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ async def enqueue(
     recipients: str | Iterable[str] | None = None,
     spool: str | Path | None = None,
     config: str | Path | None = None,
+    at: datetime | None = None,
 ) -> Queued:
     """Put a message into a spool; when this returns it is durable, whether a relay runs or not.
 
@@ -50,7 +52,8 @@ async def enqueue(
     that of the settings. `config` is the file of the settings; left out, it is the one that `postroad` itself would
     take. They say how the message is completed, as mail of `postroad sendmail` is: missing Date, Message-ID and From,
     [aliases] for names of this machine, [dkim] signatures, the limit of its size. The relay retries it for days and
-    reports failures to the sender.
+    reports failures to the sender. With `at` it is not delivered before that time, which is in the zone of this machine
+    if it names none, and as far ahead as `limits.hold` allows.
 
         queued = await postroad.enqueue(message, spool="/var/spool/postroad")
         print(queued.id)
@@ -63,7 +66,7 @@ async def enqueue(
     """
     import asyncio  # noqa: PLC0415  # who enqueues without a loop need not load it
 
-    asked = await asyncio.to_thread(_prepared, (message, sender, recipients), spool, config)
+    asked = await asyncio.to_thread(_prepared, (message, sender, recipients), spool, config, at)
     await _keep(asked)
     return asked.queued
 
@@ -75,6 +78,7 @@ def enqueue_sync(
     recipients: str | Iterable[str] | None = None,
     spool: str | Path | None = None,
     config: str | Path | None = None,
+    at: datetime | None = None,
 ) -> Queued:
     """The same as `enqueue` for programs without an event loop, and for threads of those that have one. It blocks.
 
@@ -85,7 +89,7 @@ def enqueue_sync(
 
     """
     must_not_run("enqueue")
-    asked = _prepared((message, sender, recipients), spool, config)
+    asked = _prepared((message, sender, recipients), spool, config, at)
     if isinstance(asked.place, Path):
         _keep_in_folder(asked)
     else:
@@ -116,7 +120,7 @@ class _Prepared:
 _Given = tuple["Content", "str | EllipsisType | None", "str | Iterable[str] | None"]
 
 
-def _prepared(given: _Given, spool: str | Path | None, config: str | Path | None) -> _Prepared:
+def _prepared(given: _Given, spool: str | Path | None, config: str | Path | None, at: datetime | None) -> _Prepared:
     from postroad import build  # noqa: PLC0415  # as above
     from postroad.config import USUAL_FILE, aliases_of, find, hostname_of, load_brief  # noqa: PLC0415  # as above
 
@@ -124,6 +128,7 @@ def _prepared(given: _Given, spool: str | Path | None, config: str | Path | None
     to = check_given(message, sender, recipients)
     require("spool", spool, str, Path)
     require("config", config, str, Path)
+    require("at", at, datetime)
     file = Path(config) if config else find()
     brief = load_brief(file)
     octets = build.octets_of(message)
@@ -132,9 +137,12 @@ def _prepared(given: _Given, spool: str | Path | None, config: str | Path | None
     hostname = hostname_of(brief)
     reverse_path, mailboxes = build.envelope_of(octets, sender, to, hostname)
     where = f"set an address for it in [aliases] of {file or USUAL_FILE}"
-    rules = build.SubmissionRules(aliases_of(brief), build.build_signing(brief.dkim), where)
+    rules = build.SubmissionRules(
+        aliases_of(brief), build.build_signing(brief.dkim), where, brief.rewriting, brief.hold
+    )
     from_whom = str(reverse_path) if reverse_path else ""
-    submission = build.Submission(octets, [str(each) for each in mailboxes], from_header=False, sender=from_whom)
+    to_whom, release_at = [str(each) for each in mailboxes], None if at is None else at.timestamp()
+    submission = build.Submission(octets, to_whom, from_header=False, sender=from_whom, release_at=release_at)
     mail, content = build.mail_of(submission, build.origin_of(hostname), rules, "enqueue")
     return _Prepared(_place(spool, brief), brief.reserve, mail, content)
 

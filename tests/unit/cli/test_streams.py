@@ -36,6 +36,7 @@ CASES = {
     "dkim record": ["--keys", "HERE/keys"],
     "dkim rotate": ["--help"],
     "explain": ["--help"],
+    "import": ["--help"],
     "lab fault": ["--help"],
     "lab faults": ["--words"],
     "lab run": ["tests/scenarios/t1-healthy"],

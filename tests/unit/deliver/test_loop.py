@@ -19,6 +19,7 @@ from tests.support.delivering import (
     WatchedSpool,
     counts,
     office,
+    recipients,
 )
 from tests.support.patience import PATIENCE_S
 
@@ -27,9 +28,10 @@ from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
-from postroad.spool import Selection, SpoolError, State, Trouble, memory, retry_now
+from postroad.spool import Selection, SpoolError, State, StoredMail, Trouble, memory, retry_now
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, parse_mailbox
 from postroad.words.names import parse_address
 from postroad.words.record import read_record
 from postroad.words.reply import Reply
@@ -403,6 +405,25 @@ def test_sender_of_late_mail_is_told_once():
         return it.results, machine_part(report_in(it))["Action"]
 
     assert ([DEFERRED, DELIVERED, DEFERRED], "delayed") == tell(story, {"127.0.0.14": "r450"})
+
+
+def test_mail_for_later_waits_though_it_is_made_due():
+    """A clock set back or `queue retry` sends nothing before its time, and its expiry is counted from there."""
+
+    async def story(it):
+        envelope = Envelope(parse_mailbox("me@example.net"), recipients("ann@example.org"))
+        mail = StoredMail("held", envelope, NOON - 9 * DAY_S, 1, len(CONTENT), "", NOON + HOUR_S)
+        await it.spool.add(mail, CONTENT)
+        assert 1 == await it.spool.retry(Selection(), NOON)
+        it.loop.look()
+        await it.spool.until_none_due(1)
+        assert [(NOON + HOUR_S, 0)] == [(each.due_at, each.attempts) for each in await it.spool.until_waiting(1)]
+        it.now += HOUR_S
+        it.loop.look()
+        await it.done()
+        return it.results
+
+    assert [DEFERRED] == tell(story, {"127.0.0.14": "r450"})
 
 
 def test_queue_shows_who_waits_its_own_answer():

@@ -1,9 +1,13 @@
 """Mail from programs into a spool, whether a relay runs or not: what is kept, and what is said where it cannot be."""
 
 import asyncio
+import math
+import os
+import pwd
 import re
 import shutil
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from unittest.mock import patch
 
@@ -156,3 +160,26 @@ def test_a_database_takes_it_as_a_folder_does(config):
     queued, kept = loop().run(story())
     assert [queued.id] == list(kept)
     assert ["bob@example.com", "eve@example.org"] == kept[queued.id][1]
+
+
+def test_settings_rewrite_what_is_enqueued_and_hold_it(config):
+    """As with `postroad sendmail`: its sender, who may use it, and a time before which it is not delivered."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    tables = '[rewrite.senders]\n"ann@*" = "{user}@example.com"\n[[relay.senders]]\nsenders = ["ann@example.com"]\n'
+    config.write_text(config.read_text() + tables + f'local_users = ["{user}"]\n')
+    at = datetime.now(UTC) + timedelta(hours=2)
+
+    async def story():
+        queued = await postroad.enqueue(_letter(), config=config, at=at)
+        with pytest.raises(postroad.InputError, match=r"<eve@example\.org>: Sender address rejected"):
+            await postroad.enqueue(_letter(), sender="eve@example.org", config=config)
+        with pytest.raises(postroad.InputError, match="is too far ahead"):
+            await postroad.enqueue(_letter(), config=config, at=at + timedelta(days=99))
+        spool = await SqliteSpool.open(config.parent / "spool", node="relay")
+        mail = (await spool.story(queued.id)).mail
+        await spool.close()
+        return mail
+
+    mail = asyncio.run(story())
+    assert ("ann@example.com", math.ceil(at.timestamp())) == (str(mail.envelope.reverse_path), mail.release_at)
+    assert mail.origin.endswith(" by enqueue, sent as ann@example.net")

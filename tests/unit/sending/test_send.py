@@ -25,6 +25,7 @@ HEAD = {
     "Bcc": "eve@example.org",
     "Subject": "Grüße",
 }
+TO_TWO = ["you@a.example", "you@b.example"]
 TO = ["bob@example.com", "cy@example.com", "dee@example.org", "eve@example.org"]
 
 
@@ -279,3 +280,20 @@ def test_nothing_blocks_a_loop_by_mistake(postroad_lab):
 
     asyncio.run(main())
     assert ["delivered"] == [str(sent.result) for sent in found]
+
+
+def test_a_silent_destination_takes_no_time_of_others(postroad_lab):
+    """They are under way at once: the second has its mail while the first still waits."""
+    zone = "$ORIGIN example.\na MX 10 mail.a\nmail.a A 127.0.0.11\nb MX 10 mail.b\nmail.b A 127.0.0.12\n"
+    lab = postroad_lab(zone, faults={"127.0.0.11": "blackhole"})
+
+    async def main():
+        reached = asyncio.Event()
+        options = _options(lab, listener=lambda event: event.name == "deliver.attempt.complete" and reached.set())
+        sending = asyncio.create_task(postroad.send("x", sender=None, recipients=TO_TWO, options=options))
+        await reached.wait()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    asyncio.run(main())
+    assert [["you@b.example"]] == [[str(to.mailbox) for to in each.envelope.recipients] for each in lab.received]

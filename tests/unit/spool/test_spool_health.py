@@ -234,7 +234,7 @@ def test_what_else_may_be_wrong_with_a_database():
             wrong = [await seen(clock=lambda: 0.0)]
             with patch.object(of_database, "FEW", 10**6):
                 wrong.append(await seen())
-            with patch.object(of_database, "SCHEMA", 2):
+            with patch.object(of_database, "SCHEMA", of_database.SCHEMA + 1):
                 wrong.append(await seen())
             reader = f"reader_{os.getpid()}"  # roles are the server's, which other tests have as well
             await do(f"CREATE ROLE {reader} LOGIN")

@@ -74,18 +74,21 @@ def test_no_spool_to_migrate(tmp_path):
     assert (Trouble.MISSING, []) == (trouble.value.kind, list(tmp_path.iterdir()))
 
 
-@pytest.mark.parametrize(("serves", "may"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("serves", "may"), [(versions.SCHEMA, True), (versions.SCHEMA + 1, False)])
 def test_a_database_beside_a_node(serves, may):
     """As in a folder: by its lease it is seen that it runs."""
-    second = f"-- serves: {serves}\n-- The spool on PostgreSQL, version 2: a trial.\nCREATE TABLE postroad.trial ()"
-    scripts = [*versions.scripts(), second]
+    this, next_ = versions.SCHEMA, versions.SCHEMA + 1
+    script = (
+        f"-- serves: {serves}\n-- The spool on PostgreSQL, version {next_}: a trial.\nCREATE TABLE postroad.trial ()"
+    )
+    scripts = [*versions.scripts(), script]
 
     async def story():
         await do(EMPTY)
         async with spool_at(DATABASE, "one"):
             with (
-                patch.multiple("postroad.spool.postgres.migration", SCHEMA=2, scripts=lambda: scripts),
-                patch.multiple(versions, SCHEMA=2, scripts=lambda: scripts),
+                patch.multiple("postroad.spool.postgres.migration", SCHEMA=next_, scripts=lambda: scripts),
+                patch.multiple(versions, SCHEMA=next_, scripts=lambda: scripts),
                 patch("postroad.spool.postgres.migration.DatabaseConnections", Kept),
             ):
                 pending = await pending_migration(database("moves"))
@@ -96,6 +99,6 @@ def test_a_database_beside_a_node(serves, may):
                 return pending, None, await do("SELECT version FROM postroad.spool")
 
     pending, trouble, version = play(story())
-    assert (("one",), (SchemaStep(2, "a trial.", serves),)) == (pending.running, pending.steps)
-    assert ((None, 2) if may else (Trouble.LOCKED, 1)) == (trouble, version)
+    assert (("one",), (SchemaStep(next_, "a trial.", serves),)) == (pending.running, pending.steps)
+    assert ((None, next_) if may else (Trouble.LOCKED, this)) == (trouble, version)
     play(do(EMPTY))

@@ -156,17 +156,22 @@ def test_a_commit_that_nobody_can_be_asked_about():
 
 
 def test_a_server_that_crashes_and_comes_back():
-    """With fsync: what was accepted is there; who was under way is served when it is back; without it they are told."""
+    """With fsync: what was accepted is there; who was under way is served when it is back; without it they are told.
+
+    And where somebody tells it not to wait for its standby, nobody is told that their mail is safe, until it is.
+    """
     server = Server(room_for_a_server() / f"postroad-crash-{os.getpid()}")
     server.make()
     server.start()
     try:
         accepted, told, waiting = asyncio.run(crash(server))
+        answers = asyncio.run(cancel(server))
     finally:
         server.stop()
         server.remove()
     assert ({f"m{n}" for n in range(60)}, (Trouble.GONE, Trouble.GONE)) == (accepted, told)
     assert sorted([*accepted, "late"]) == waiting
+    assert (["waits", "waits", "waits", "kept", "waits", "waits", Trouble.GONE], 64) == answers
 
 
 async def crash(server):
@@ -191,6 +196,47 @@ async def crash(server):
     waiting = sorted(one.parcel.mail.id for one in await spool.listed(EVERYTHING, 100))
     await spool.close()
     return accepted, told, waiting
+
+
+WAITS = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT' AND pid <> ALL($1::int[])"
+STANDBY = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
+
+
+async def cancel(server):
+    """The standby does not answer, and each COMMIT that waits for it is cancelled or its session ended."""
+    spool = await PostgresSpool.open(server.url(), node="one")
+    db = await asyncpg.connect(server.url())
+
+    async def standby(name):
+        await db.execute(STANDBY.format(name))
+        await db.execute("SELECT pg_reload_conf()")
+        while name != await db.fetchval("SHOW synchronous_standby_names"):
+            pass
+
+    async def meet(adding, how):
+        while not (found := await db.fetch(WAITS, met)):
+            assert not adding.done()
+        met.append(found[0]["pid"])
+        await db.execute(f"SELECT {how}({met[-1]})")
+        return "waits"
+
+    met, cancelled = [], "pg_cancel_backend"
+    await standby("nobody")
+    adding = spool.add(letter("s1"), BODY)
+    answers = [await meet(adding, how) for how in (cancelled, "pg_terminate_backend", cancelled)]
+    await standby("")
+    answers.append(await adding and "kept")
+    await standby("nobody")
+    with patch.object(connections, "PATIENCE_S", -1.0):
+        adding = spool.add(letter("s2"), BODY, claim=True)
+        answers += [await meet(adding, cancelled), await meet(adding, cancelled), await trouble_of(adding)]
+    await standby("")
+    await spool.add(letter("s3"), BODY)
+    while ("far.example", "claimed") in (left := await states(spool)):  # what was claimed in vain waits again
+        pass
+    await spool.close()
+    await db.close()
+    return answers, len(left)
 
 
 async def trouble_of(call):

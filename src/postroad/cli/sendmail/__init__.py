@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postroad.sign import SigningPolicy
 
 # sysexits.h
-OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, REFUSED, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
 
 
 def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
@@ -39,7 +39,7 @@ def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
-    from postroad.build import NoAliasError, SubmissionRules
+    from postroad.build import NoAliasError, SenderError, SubmissionRules
     from postroad.cli.sendmail.arguments import Misuse, parse
     from postroad.config import aliases_of, load_brief
     from postroad.net import open_more
@@ -53,7 +53,8 @@ def run(words: Sequence[str]) -> int:
         for remark in arguments.remarks:
             _say(remark)
         config = load_brief(arguments.config)
-        rules = SubmissionRules(aliases_of(config), _signing(config), _where_aliases(arguments))
+        where = _where_aliases(arguments)
+        rules = SubmissionRules(aliases_of(config), _signing(config), where, config.rewriting, config.hold)
     except Misuse as problem:
         return _say(str(problem), USAGE)
     except InputError as problem:
@@ -63,7 +64,8 @@ def run(words: Sequence[str]) -> int:
     try:
         return _submit(arguments, config, rules)
     except InputError as problem:
-        return [_say(line, NO_USER if isinstance(problem, NoAliasError) else DATA) for line in problem.lines][-1]
+        kinds = {NoAliasError: NO_USER, SenderError: REFUSED}
+        return [_say(line, kinds.get(type(problem), DATA)) for line in problem.lines][-1]
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
     except OSError as problem:
@@ -93,7 +95,8 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
     if not (arguments.recipients or arguments.from_header):
         raise InputError("there is no recipient in the command line; -t takes them from the message")
     of = arguments
-    submission = Submission(octets, of.recipients, of.from_header, of.sender, of.notify, of.ret, of.envid, of.eight_bit)
+    wishes = (of.notify, of.ret, of.envid, of.eight_bit, of.at)
+    submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
     origin = origin_of(hostname, of.full_name or os.environ.get("NAME", ""))
     mail, content = mail_of(submission, origin, rules, "sendmail")
     done = hand_over(mail, content, config, hostname)

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 
 from postroad.spool.base import LEASE_S, Node, SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
+from postroad.spool.postgres.lanes import adopt_old
 from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.versions import check_serves
 from postroad.words.phrasebook import seconds
 
 _TAKE_NAME = """
-INSERT INTO postroad.node AS node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
+INSERT INTO postroad.node AS node (name, renewed_at, process, draws) VALUES ($1, clock_timestamp(), $2, $2)
 ON CONFLICT (name) DO UPDATE
-SET token = DEFAULT, renewed_at = excluded.renewed_at, process = excluded.process RETURNING token
+SET token = DEFAULT, renewed_at = excluded.renewed_at, process = excluded.process, draws = excluded.draws
+RETURNING token
 """
 _REVIVE = """
-INSERT INTO postroad.node AS node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
+INSERT INTO postroad.node AS node (name, renewed_at, process, draws) VALUES ($1, clock_timestamp(), $2, $2)
 ON CONFLICT (name) DO UPDATE
 SET token = DEFAULT, renewed_at = excluded.renewed_at WHERE node.process = excluded.process RETURNING token
 """
@@ -47,7 +49,8 @@ UPDATE postroad.parcel SET holder = NULL WHERE number = ANY(ARRAY(
     ) AS gap CROSS JOIN LATERAL (
         SELECT number FROM postroad.parcel WHERE holder > gap.above AND holder < gap.below OFFSET 0
     ) AS lost
-)) AND holder IS NOT NULL AND holder + 0 <> ALL(ARRAY(SELECT token FROM postroad.node)) RETURNING destination, due_at
+)) AND holder IS NOT NULL AND holder + 0 <> ALL(ARRAY(SELECT token FROM postroad.node))
+RETURNING destination, due_at, number
 """
 
 
@@ -90,6 +93,8 @@ async def renew(tx: SpoolTransaction, asked: Sequence[None]) -> list[int]:
     await tx.db.execute(_RENEW, tx.token, has_jumped)
     await tx.db.execute(_BURY)
     freed = tx.wait(await tx.db.fetch(_FREE))
+    await adopt_old(tx)
+    tx.life.round.look_back()
     return [freed] * len(asked)
 
 

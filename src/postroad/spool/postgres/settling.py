@@ -157,7 +157,7 @@ async def _defer(tx: SpoolTransaction, settlements: Sequence[Settlement]) -> set
         return set()
     rows = [_deferred(one) for one in settlements]
     back = await tx.db.fetch(_DEFER, tx.token, *([row[place] for row in rows] for place in range(7)))
-    tx.wait([row[:2] for row in back])
+    tx.wait(back)
     return {row[2] for row in back}
 
 
@@ -177,7 +177,7 @@ async def _reroute(tx: SpoolTransaction, settlements: Sequence[tuple[Settlement,
     for parcel, text in zip(list(rerouted(settlements, records)), said, strict=True):
         await tx.db.execute(_ADDED, *_rerouted_row(parcel, text))
         await tx.db.execute(_ONE_MORE, parcel.number // PARCELS)
-        tx.wait([(parcel.destination, parcel.due_at)])
+        tx.wait([(parcel.destination, parcel.due_at, parcel.number)])
 
 
 def _rerouted_row(it: Parcel, said: str) -> tuple[Any, ...]:

@@ -36,10 +36,10 @@ class PostgresSpool(GroupedCalls[PostgresCalls, GroupWriter], SpoolQueries):
     remarks: tuple[str, ...] = ()
 
     def __init__(self, connections: DatabaseConnections, node: str, history_s: float, accepted: AcceptedRisks) -> None:
-        SpoolQueries.__init__(self, connections)
         self._history_s = history_s
         self._accepted = accepted
         self._life = Life(node, f"process {os.getpid()} on {os.uname().nodename} ({next(_opened)})")
+        SpoolQueries.__init__(self, connections, self._life)
         self._fresh = Fresh()
         self._kinds = PostgresCalls(self._fresh, self._life, self._give_back, keeps_history=history_s > 0)
         # A claim waits for nobody's lock, so that what waits for one does not wait for it

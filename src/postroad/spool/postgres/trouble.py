@@ -68,6 +68,10 @@ class Unanswered(Exception):  # noqa: N818  # what happened, not what failed her
     """The error that the server did not answer in time."""
 
 
+class Unconfirmed(Unanswered):
+    """The error that the server did not wait until a COMMIT was on its standby, because it was told not to."""
+
+
 def wrong_url(problem: Exception) -> WrongUrl:
     """What is wrong with a URL. Most complaints of the driver quote it, with its password."""
     if not isinstance(problem, (asyncpg.PostgresError, asyncpg.InterfaceError)):

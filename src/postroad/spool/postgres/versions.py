@@ -8,7 +8,7 @@ from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
 from postroad.spool.schema import serves
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the schema that this Postroad writes: how many scripts there are."""
 
 _LOCK = "SELECT pg_advisory_xact_lock($1, $2)"

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         words_shape,
     )
     from postroad.views.json.senders import sender_shape, senders_shape
-    from postroad.views.json.settings import config_shape, problems_shape, user_shape
+    from postroad.views.json.settings import config_shape, import_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
     from postroad.views.json.spools import health_shape, migration_shape, moved_shape
@@ -59,7 +59,7 @@ __getattr__, __dir__ = door(
     route="route_shape",
     scenes="arrival_shape cluster_shape demo_shape faults_shape lab_shape up_shape words_shape",
     senders="sender_shape senders_shape",
-    settings="config_shape problems_shape user_shape",
+    settings="config_shape import_shape problems_shape user_shape",
     shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
     spools="health_shape migration_shape moved_shape",

@@ -24,7 +24,7 @@ from postroad.views.json.scenes import (
     LabUpJson,
 )
 from postroad.views.json.senders import SenderJson, SendersJson
-from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
+from postroad.views.json.settings import ConfigJson, ImportJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
 from postroad.views.json.spools import MigrationJson, MovedJson, SpoolHealthJson
 from postroad.views.json.tls_reports import TlsReportsJson
@@ -46,6 +46,7 @@ ANSWERS: dict[str, type] = {
     "dkim record": KeysJson,
     "dkim rotate": RotationJson,
     "explain": ExplainJson,
+    "import": ImportJson,
     "lab fault": LabFaultsJson,
     "lab faults": LabFaultsJson,
     "lab faults --words": FaultWordsJson,

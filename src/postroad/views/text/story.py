@@ -55,6 +55,8 @@ def _beginning(story: Story) -> Iterator[str]:
         is_returned = mail.envelope.tls is TlsWish.REQUIRED and not mail.envelope.must_be_protected
         yield RETURNED if is_returned else WISHES[mail.envelope.tls]
     yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
+    if mail.release_at:
+        yield f"Its sender asked to hold it until {moment(mail.release_at)}; the time in which it expires began then."
 
 
 def _waiting(listed: Listed) -> str:
