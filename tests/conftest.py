@@ -26,7 +26,14 @@ os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdi
 # Hundreds of tests run commands: the tree of them is built once for all, not anew for each
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
-ALONE = "tests/interop/"  # its tests share servers on fixed ports: all in one process
+TOGETHER = {  # in one process
+    "tests/interop/": "interop",  # these share servers on fixed ports
+    "tests/test_layers.py": "sources",  # these read all our files, and parse each once
+    "tests/docs/test_glossary.py": "sources",
+    "tests/docs/test_rfc.py": "sources",
+    "tests/unit/cli/test_screen.py": "sources",
+    "tests/unit/words/test_phrasebook.py": "sources",
+}
 
 
 def pytest_addoption(parser):
@@ -62,7 +69,8 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return ALONE if nodeid.startswith(ALONE) else nodeid.partition("::")[0]
+            which = (group for start, group in TOGETHER.items() if nodeid.startswith(start))
+            return next(which, nodeid.partition("::")[0])
 
     return ByFile(config, log)
 

@@ -2,22 +2,20 @@
 
 import ast
 import re
-from functools import cache
-from pathlib import Path
 
-SOURCE = Path(__file__).parent.parent / "src" / "postroad"
+from tests.support.sources import SOURCE, nodes, tree
 
 FLOORS = {
     "words": 0,
     "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "sign": 1, "rules": 1, "models": 1, "simulation": 1,
-    "planning": 1,
+    "planning": 1, "adopt": 1, "rewrite": 1,
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4,
     "build": 5, "config": 5,
     "relay": 6, "examine": 6, "scenarios": 6,
     "views": 7,
-    "api": 8, "cli": 8,
+    "api": 8, "sending": 8, "cli": 8,
 }  # fmt: skip
 NEIGHBOURS = {
     ("rules", "routing"),
@@ -37,19 +35,13 @@ NEIGHBOURS = {
 }
 TOP = 9
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.
-ENTRY_POINTS = {"lab/pytest_plugin.py", "__init__.py", "__main__.py"}
+ENTRY_POINTS = {"lab/pytest_plugin.py", "django.py", "__init__.py", "__main__.py"}
 FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "pathlib", "random"}
-
-
-@cache
-def _nodes(path):
-    """Everything in a file, read once for all tests."""
-    return list(ast.walk(ast.parse(path.read_text())))
 
 
 def _imports(path):
     """Every module a file imports, as (module, names)."""
-    for node in _nodes(path):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -107,7 +99,7 @@ def test_files_classes_and_functions_stay_small():
             wrong.append(f"{path.name}: {text.count(chr(10))} lines")
         wrong += [
             f"{path.relative_to(SOURCE).as_posix()}:{node.name}"
-            for node in _nodes(path)
+            for node in nodes(path)
             if type(node) in MOST and node.end_lineno - node.lineno >= MOST[type(node)]
         ]
     assert [] == sorted(wrong)
@@ -137,15 +129,12 @@ def test_lazy_doors_give_what_they_say():
     """A door names what it gives twice, for the checker and for whoever asks: the same names, of the same modules."""
     wrong = []
     for path in SOURCE.rglob("__init__.py"):
-        tree = ast.parse(path.read_text())
-        calls = [
-            node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "door"
-        ]
+        calls = [node for node in nodes(path) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "door"]
         room = ".".join(("postroad", *path.parent.relative_to(SOURCE).parts))
         said = {f"{room}.{name}": sorted(each.split()) for call in calls for name, each in _given(call)}
         checked = {
             node.module: sorted(alias.name for alias in node.names)
-            for block in ast.walk(tree)
+            for block in nodes(path)
             if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
             for node in ast.walk(block)
             if isinstance(node, ast.ImportFrom)
@@ -154,6 +143,24 @@ def test_lazy_doors_give_what_they_say():
         names = {name for names in said.values() for name in names}
         modules = {each.stem for each in (*path.parent.glob("*.py"), *path.parent.glob("*/"))} if calls else set()
         wrong += [f"{room}.{name} is a module, too" for name in sorted(names & modules)]
+    assert [] == wrong
+
+
+EXTRAS = {
+    "numpy": ("simulation/trials/",),
+    "asyncpg": ("spool/postgres/", "scenarios/database.py"),
+    "matplotlib": ("views/pictures/figure.py",),
+}
+
+
+def test_extras_stay_in_their_rooms():
+    """What a relay does without is imported where a missing one is named with its extra, and nowhere else."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {module}"
+        for path, _room, _floor in _files()
+        for module, _names in _imports(path)
+        if not path.relative_to(SOURCE).as_posix().startswith(EXTRAS.get(module.split(".")[0], ("",)))
+    ]
     assert [] == wrong
 
 
@@ -178,7 +185,7 @@ def test_build_alone_makes_what_touches_the_world():
         name = path.relative_to(SOURCE).as_posix()
         named = {made for made in MADE_BY_BUILD if made in path.read_text()}
         if named and room not in {"build", "dns", "spool"} and name not in MADE_ELSEWHERE:
-            calls = [node.func for node in _nodes(path) if isinstance(node, ast.Call)]
+            calls = [node.func for node in nodes(path) if isinstance(node, ast.Call)]
             words = {word for call in calls for word in ast.unparse(call).split(".")}
             wrong += [f"{name} makes a {made}" for made in sorted(words & named)]
     assert [] == wrong
@@ -226,7 +233,7 @@ def test_each_file_of_a_room_is_one_of_its_stops():
     """Who reads the docstring of a room knows what is in it: every file, and none that has gone."""
     wrong = []
     for init in sorted(SOURCE.rglob("*/__init__.py")):
-        doc = ast.get_docstring(ast.parse(init.read_text())) or ""
+        doc = ast.get_docstring(tree(init)) or ""
         files = {path.stem for path in init.parent.glob("*.py")} - {"__init__"}
         files |= {path.parent.name for path in init.parent.glob("*/__init__.py")}
         wrong += [f"{init.parent.relative_to(SOURCE)}: {name}" for name in sorted(files ^ _stops(doc))]

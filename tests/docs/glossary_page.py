@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.support.sources import SOURCE, tree
+
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src" / "postroad"
 PAGE = ROOT / "docs" / "glossary.md"
 SHAPES = "views/json/"  # shapes of answers: each stands with its keys in json.schema.json
 HEAD = """# Glossary
@@ -124,7 +125,7 @@ def entries():
         Entry(node.name, name, first_sentence(ast.get_docstring(node) or ""))
         for path in sorted(SOURCE.rglob("*.py"))
         if not (name := path.relative_to(SOURCE).as_posix()).startswith(SHAPES)
-        for node in ast.parse(path.read_text()).body
+        for node in tree(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
 

@@ -32,6 +32,8 @@ async def fill(spool, plan):
         id_ = f"m{n:03}"
         body = (id_.encode() * (size // 4 + 1))[:size]
         mail = letter(id_, *(f"u{each}@d{each}.example" for each in range(destinations)), size=size + len(front))
+        if fate == "holds":
+            mail = replace(mail, release_at=NOW + 86400)
         if size > PIECE:
             for start in range(0, size - 7, PIECE):
                 await spool.write(id_, body[start : min(start + PIECE, size - 7)])

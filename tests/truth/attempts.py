@@ -43,10 +43,14 @@ class Window:
     told: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        ways = _merged(every_way(self.case, self.sender))
-        for way in ways:
+        for way in self._ways:
             first = with_rounds(way, self.sender, self.seconds)
             self.told.extend(self._from(first, (), 0.0, way.chance, _names(first, self.seconds), 1))
+
+    @cached_property
+    def _ways(self) -> list[Example]:
+        """Every way one attempt can go: all of a message have the same."""
+        return _merged(every_way(self.case, self.sender))
 
     def _from(
         self, way: Example, before: tuple[str, ...], at_s: float, chance: Fraction, begins: str, number: int
@@ -68,7 +72,7 @@ class Window:
             yield Told(f"{'>'.join(names)} => deferred", begins, chance, last_s)
             chance = Fraction(0)
         if again_s <= self.seconds + _SLACK_S and number < _MOST_ATTEMPTS:
-            for another in _merged(every_way(self.case, self.sender)):
+            for another in self._ways:
                 yield from self._from(
                     with_rounds(another, self.sender, self.seconds - again_s),
                     names,

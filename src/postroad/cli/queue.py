@@ -147,12 +147,16 @@ def retry(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Retry waiting mail now. A running relay starts within a second or two.
+    """Retry waiting mail now. A running relay starts within a second or two, also at hosts that did not answer.
+
+    Mail that its sender holds for a later time keeps waiting for it.
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = QueueSelection(ids, destination, sender, "", all_, spool, config)
-    _change(which, "due now", lambda queue, selection: queue.retry(selection, time.time()), json=json)
+    from postroad.spool import retry_now
+
+    _change(which, "due now", lambda queue, selection: retry_now(queue, selection, time.time()), json=json)
 
 
 @app.command(epilog=f"{EXAMPLES}hold --sender newsletter@example.net")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from http import HTTPStatus
 
 from postroad.lab.certificate import CertificateKind, lab_context
@@ -35,10 +37,14 @@ class PolicyServer:
         self.policies = dict(policies)
         self.port = 0
         self._addresses = tuple(addresses)
-        self._context = lab_context(kind, [HOST + domain for domain in policies])
+        self._shown = kind, [HOST + domain for domain in policies]
         self._tell = listener
         self._held: list[socket.socket] = []
         self._open: list[Listener] = []
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return lab_context(*self._shown)
 
     def hold(self, port: int) -> None:
         """Take a port at all addresses; 0 takes one that is free at the first.

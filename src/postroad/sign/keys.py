@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, cast
@@ -202,6 +202,7 @@ def _moment(text: str) -> float | None:
         return None
 
 
+@lru_cache(maxsize=10_000)  # OpenSSL proves for 30 ms that the primes of a key are some: once, and not at each reload
 def _private(block: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
     """The private key, of a kind that DKIM has."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # heavy, and only where there is a key

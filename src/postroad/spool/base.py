@@ -52,6 +52,11 @@ class SpoolError(Exception):
         self.kind = kind
         self.why = why
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether waiting may bring back what could not be read."""
+        return self.kind not in (Trouble.MISSING, Trouble.CORRUPT)
+
 
 @light(frozen=True, slots=True)
 class StoredMail:
@@ -68,6 +73,7 @@ class StoredMail:
     seed: int
     size: int  # octets of the body
     origin: str = ""  # who handed it over, for people: "192.0.2.7 (client.example) by ESMTPS as user"
+    release_at: float | None = None  # its sender wants it delivered no earlier; None: at once
 
 
 @light(frozen=True, slots=True)
@@ -97,7 +103,11 @@ class Parcel:
     @property
     def is_fresh(self) -> bool:
         """Whether it is the first of its message, and never was settled: true once in the life of a message."""
-        return self.number % PARCELS == 0 and self.attempts == 0 and self.due_at == self.mail.received_at
+        return (
+            self.number % PARCELS == 0
+            and self.attempts == 0
+            and self.due_at == (self.mail.release_at or self.mail.received_at)
+        )
 
 
 @light(frozen=True, slots=True)
@@ -335,7 +345,8 @@ class Spool(Claims, Protocol):
     ) -> Awaitable[tuple[Parcel, ...]]:
         """Keep a message: `front`, what was written, and `rest` behind it. Once this is done it is durable.
 
-        One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
+        One parcel for each destination of the envelope, due at `mail.received_at`, or `mail.release_at` if it has one;
+        with `claim` this node has them.
 
         Raises:
             ValueError: no recipients, an id that is kept already, or a size other than the body has.

@@ -366,7 +366,8 @@ class MemorySpool(MemoryLearned, Unshared):
         _examine(self._kept, mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
-        parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
+        due_at = mail.release_at or mail.received_at
+        parcels = tuple(Parcel(number, to, part, due_at) for number, (to, part) in parts)
         self._next += PARCELS
         self._lanes.slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))

@@ -8,25 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.spool.moving import Moved, MoveEnd, MoveRole, move_all
-from postroad.spool.opening import driver_needed
-from postroad.spool.postgres import is_url, without_password
+from postroad.spool.opening import Place, driver_needed, shown_place
 
 if TYPE_CHECKING:
     from postroad.spool.health import SpoolHealth
     from postroad.spool.schema import PendingMigration
-
-# A database is loaded where one is named
-Place = Path | str
-
-
-def place_of(text: str) -> Place:
-    """A folder, or the URL of a database, as somebody wrote it."""
-    return text if is_url(text) else Path(text)
-
-
-def shown_place(where: Place) -> str:
-    """The place without a password."""
-    return str(where) if isinstance(where, Path) else without_password(where)
 
 
 async def check_place(

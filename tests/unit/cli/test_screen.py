@@ -7,14 +7,13 @@ import json
 import re
 import time
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.sources import SOURCE, nodes
 from typer.testing import CliRunner
 
-import postroad
 from postroad.cli import door, screen
 from postroad.cli.root import app
 from postroad.spool import Settlement, StoredMail
@@ -27,7 +26,6 @@ from postroad.words.trace import Event
 from postroad.words.trail import Attempt, Contact, Target
 from postroad.words.visible import visible
 
-SOURCE = Path(postroad.__file__).parent
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m [red]x[/red] \u202egnp.exe\u2066 a\u200bb\r\nTO  boss@example.org \x7f\x00"
 SHOWN = visible(HOSTILE)
 
@@ -69,7 +67,7 @@ def test_only_the_screen_writes():
     found = {
         (path.relative_to(SOURCE).as_posix(), named)
         for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if (named := _named(node))
     }
     assert set() == {(file, named) for file, named in found if file not in MAY}

@@ -262,3 +262,32 @@ def test_the_whole_program_works_by_its_old_name(settings, tmp_path):
     mail, octets = _kept(settings)[0]
     assert "ops@example.com" == _to(mail)[0]
     assert message_from_bytes(octets)["From"].startswith("CronDaemon <")
+
+
+def test_sender_is_rewritten_and_may_be_refused(send, settings, capsys):
+    """As the relay does it with what it receives; the origin keeps what it was, and 77 is EX_NOPERM of sysexits.h."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    usual = settings.read_text()
+    table = f'\n[rewrite]\nalways_bcc = ["archive@example.org"]\nsenders = {{"{user}@*" = "{{host}}@example.com"}}\n'
+    allowed = f'[[relay.senders]]\nlocal_users = ["{user}"]\nsenders = ["relay@example.com"]\nheader = true\n'
+    settings.write_text(usual + table + allowed)
+    from_other = b"From: other@example.com\n" + MESSAGE
+    assert [0, 77, 77] == [send("-t"), send("-t", "-f", "x@y.example"), send("-t", message=from_other)]
+    assert [
+        f"sendmail: <x@y.example>: Sender address rejected: not owned by local user {user}",
+        f"sendmail: From: <other@example.com>: Sender address rejected: not owned by local user {user}",
+    ] == capsys.readouterr().err.splitlines()
+    ((mail, octets),) = _kept(settings)
+    assert ("relay@example.com", "archive@example.org") == (str(mail.envelope.reverse_path), _to(mail)[-1])
+    assert mail.origin.endswith(f" by sendmail, sent as {user}@relay.example.net")
+    assert "relay@example.com" in message_from_bytes(octets)["From"]
+
+
+def test_message_for_later_is_due_then(send, settings, capsys):
+    """`--at`, as at(1) and date(1) take it; a time that has passed, is none or too far ahead is said."""
+    assert [0, 64, 64, 65] == [send("-t", "--at", text) for text in ("+2h", "soon", "2001-01-01", "+31d")]
+    said = capsys.readouterr().err
+    assert ("'soon' is not a time; write one" in said, "2001-01-01 has passed" in said) == (True, True)
+    assert "is too far ahead: mail is held for 30 days at most; raise limits.hold" in said
+    ((mail, _),) = _kept(settings)
+    assert 7200 <= mail.release_at - mail.received_at <= 7201

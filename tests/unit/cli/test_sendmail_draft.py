@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postroad.build.draft import Origin, addresses_named, qualified
+from postroad.build.draft import finish_draft as finish
+from postroad.build.draft import parse_draft as parse_message
 from postroad.cli.sendmail import called_as_sendmail
 from postroad.cli.sendmail.arguments import Arguments, Misuse, parse
-from postroad.cli.sendmail.draft import Origin, addresses, finish, qualified, read
-from postroad.cli.sendmail.draft import parse as parse_message
+from postroad.cli.sendmail.stdin import read
 from postroad.words.inputs import InputError
 from postroad.words.mail import parse_mailbox
 
@@ -196,7 +198,7 @@ def test_a_message_sent_anew_goes_to_its_new_recipients():
 )
 def test_addresses_are_found_in_what_people_write(text, expected):
     """Names, comments, groups and lists."""
-    assert expected == addresses([text])
+    assert expected == addresses_named([text])
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,8 @@ def small():
     p, q = primes
     d = pow(65537, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(65537, p * q)
-    return pem(rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key())
+    private = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    return pem(private.private_key(unsafe_skip_rsa_key_validation=True))
 
 
 def big():
@@ -206,7 +207,8 @@ def big():
     p, q = 2**2281 - 1, 2**2203 - 1
     d = pow(65537, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(65537, p * q)
-    return pem(rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key())
+    private = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    return pem(private.private_key(unsafe_skip_rsa_key_validation=True))
 
 
 def test_a_key_that_is_too_long_is_doubted(keys):

@@ -484,6 +484,22 @@ def test_a_clock_set_back_delays_no_mail(tell):
     tell(story)
 
 
+def test_mail_for_later_is_due_then(tell):
+    """Every parcel of it; until then nobody claims it, and it is fresh when it is claimed."""
+    mail = replace(letter("m1", "a@one.example", "b@two.example"), release_at=LATER)
+
+    async def story(spool):
+        await spool.add(mail, BODY)
+        assert () == await spool.claim(LATER - 1, 10, each=10)
+        assert (2, 0, LATER) == ((stats := await spool.stats(NOW)).waiting, stats.due, await spool.next_due())
+        assert mail == (await spool.story("m1")).mail
+        parcels = await spool.claim(LATER, 10, each=10)
+        assert [(LATER, LATER)] * 2 == [(parcel.due_at, parcel.mail.release_at) for parcel in parcels]
+        assert [True, False] == sorted((parcel.is_fresh for parcel in parcels), reverse=True)
+
+    tell(story)
+
+
 def test_deleted_parcels_finish_their_message(tell):
     """waiting, held -> gone; a claimed one stays, and keeps its message."""
 

@@ -2,17 +2,19 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
-from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place
+from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place, place_of
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, settling, without_password
 from postroad.spool.postgres import lanes as of_lanes
 from postroad.spool.postgres.commits import BEGIN
-from postroad.spool.postgres.promise import check_clock, check_promise
+from postroad.spool.postgres.promise import broken_promises, check_clock, check_promise
+from postroad.words.inputs import InputError
 
 LEASE = "UPDATE postroad.node SET renewed_at = renewed_at - interval '{} s' WHERE name = ANY($1)"
 
@@ -473,6 +475,31 @@ def test_a_server_that_cannot_keep_the_promise_is_refused(settings, accepted, wo
     assert answer == NOW if not words else words in answer
 
 
+@pytest.mark.parametrize(
+    ("name", "slot", "is_standby"),
+    [
+        ("walreceiver", "physical", True),
+        ("standby_1", "", True),
+        ("pg_basebackup", "", False),
+        ("pg_receivewal", "physical", False),
+        ("barman_receive_wal", "physical", False),
+        ("a subscription", "logical", False),
+    ],
+)
+def test_who_copies_the_server_is_no_standby(name, slot, is_standby):
+    """A backup does not stop the mail, for nobody fails over to it."""
+
+    async def story():  # what a session has of its own hides what the server has under the same name
+        async with a_client() as db:
+            await db.execute("CREATE TEMP TABLE pg_stat_replication AS SELECT 1 AS pid, ''::text AS application_name")
+            await db.execute("CREATE TEMP TABLE pg_replication_slots AS SELECT 1 AS active_pid, ''::text AS slot_type")
+            await db.execute("UPDATE pg_stat_replication SET application_name = $1", name)
+            await db.execute("UPDATE pg_replication_slots SET slot_type = $1", slot)
+            return any("standby" in why for why in await broken_promises(db, AcceptedRisks()))
+
+    assert is_standby == loop().run(story())
+
+
 def test_a_clock_that_is_wrong_keeps_a_node_from_starting():
     """By more than five seconds, in words."""
     check_clock(NOW, NOW + 5)
@@ -512,6 +539,9 @@ SECRET = "hunter2"
         (f"postgres://db.example/mail?user=ann&password={SECRET}", "postgres://db.example/mail?user=ann"),
         ("postgresql:///mail?host=/run/pg", "postgresql:///mail?host=/run/pg"),
         (f"postgresql://ann:{SECRET}@[::1/mail", "postgresql://..."),
+        (f"PostgreSQL://ann:{SECRET}/@db.example/mail", "postgresql://..."),
+        (f"postgresql://ann:{SECRET}#@db.example/mail", "postgresql://..."),
+        (f"postgresql://ann:x@{SECRET}?@db.example/mail", "postgresql://..."),
     ],
 )
 def test_a_password_is_in_no_message(url, shown):
@@ -528,8 +558,13 @@ def test_a_password_is_in_no_message(url, shown):
 
 
 def test_a_folder_is_no_url():
-    """What begins otherwise is not taken for one."""
+    """What begins otherwise is not taken for one; and no folder is made for what is the URL of something else."""
     assert [False] * 4 == [is_url(text) for text in ("/var/spool", "mysql://x/y", "postgresql:", "")]
+    assert Path("a/b:c") == place_of("a/b:c")
+    for url in (f"postgresq://ann:{SECRET}@db.example/mail", f"postgresql:/ann:{SECRET}@db.example/mail"):
+        with pytest.raises(InputError, match="is no spool: write a folder, or") as wrong:
+            place_of(url)
+        assert SECRET not in str(wrong.value)
 
 
 def test_without_the_driver_the_fix_is_said(monkeypatch):

@@ -15,7 +15,7 @@ from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
 from postroad.spool.postgres.commits import BEGIN
-from postroad.spool.postgres.trouble import trouble_with
+from postroad.spool.postgres.trouble import trouble_with, wrong_url
 
 
 class Breaking:
@@ -264,6 +264,7 @@ async def trouble_of(call):
         (asyncpg.InterfaceError("connection is closed"), Trouble.GONE),
         (ConnectionRefusedError(111, "Connection refused"), Trouble.GONE),
         (TimeoutError(), Trouble.GONE),
+        (asyncpg.ObjectNotInPrerequisiteStateError("not currently accepting connections"), Trouble.FAILING),
         (asyncpg.DataError("not an integer"), None),
         (ValueError("a fault"), None),
     ],
@@ -273,6 +274,34 @@ def test_each_complaint_is_a_trouble_of_a_kind(problem, kind):
     trouble = trouble_with("postgresql://db.example/mail", problem)
     assert kind == (trouble and trouble.kind)
     assert trouble is None or "postgresql://db.example/mail" in trouble.why
+
+
+@pytest.mark.parametrize(
+    ("problem", "fix"),
+    [
+        (asyncpg.InvalidPasswordError("no"), "correct the name, the password (~/.pgpass"),
+        (asyncpg.TooManyConnectionsError("sorry"), "raise max_connections"),
+        (asyncpg.QueryCanceledError("statement timeout"), "statement_timeout = 0"),
+        (asyncpg.InsufficientPrivilegeError("denied"), "a user who may create"),
+        (asyncpg.ReadOnlySQLTransactionError("read only"), "name the primary server"),
+        (FileNotFoundError(2, "No such file or directory", "/ca.pem"), "No such file or directory: /ca.pem"),
+        (asyncpg.exceptions.TargetServerAttributeNotMatched("<Enum 1>"), "none of its servers is as target_session"),
+        (wrong_url(ValueError("invalid literal for int(): 'hunter2'")), "percent-encoded"),
+        (
+            wrong_url(asyncpg.UndefinedObjectError('unrecognized parameter "sslmod"')),
+            '(unrecognized parameter "sslmod")',
+        ),
+        (
+            wrong_url(asyncpg.exceptions.ClientConfigurationError("is one of <object at 0x7f>, got 'read-wrote'")),
+            "prefer-standby, not 'read-wrote')",
+        ),
+    ],
+)
+def test_each_complaint_says_what_to_fix(problem, fix):
+    """Not only its kind's own words."""
+    trouble = trouble_with("postgresql://db.example/mail", problem)
+    assert fix in trouble.why
+    assert "hunter2" not in trouble.why
 
 
 def test_no_server_at_the_start():

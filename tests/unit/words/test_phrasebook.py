@@ -4,13 +4,12 @@ import ast
 import re
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.sources import SOURCE, nodes
 
-import postroad
 from postroad.words.phrasebook import (
     between,
     counted,
@@ -24,7 +23,6 @@ from postroad.words.phrasebook import (
     seconds,
 )
 
-SOURCE = Path(postroad.__file__).parent
 BOOK = "words/phrasebook.py"
 UNIT = re.compile(r" ?(?:ms|s|min|h|d)\b")
 SHARES = st.fractions(min_value=0, max_value=1)
@@ -99,9 +97,9 @@ def test_a_moment_is_in_utc():
     assert "2026-01-01 00:00:00 UTC" == moment(1767225600)
 
 
-def _written_by_hand(text):
+def _written_by_hand(path):
     """What in a source file writes a share, a time, a plural or a list by itself."""
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(path):
         match node:
             case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=str(spec))])):
                 if spec.endswith("%") and spec != ".2%":  # that is a length in a picture
@@ -115,7 +113,7 @@ def _written_by_hand(text):
                     yield f"line {node.lineno}: {name}()"
             case _:
                 pass
-    yield from (f"{found[0]}" for found in re.finditer(r":\.?\d?f\} %", text))
+    yield from (f"{found[0]}" for found in re.finditer(r":\.?\d?f\} %", path.read_text()))
 
 
 def _with_unit(values):
@@ -134,6 +132,6 @@ def test_nobody_else_writes_shares_times_or_plurals():
     wrong = {
         name: found
         for path in sorted(SOURCE.rglob("*.py"))
-        if (name := path.relative_to(SOURCE).as_posix()) != BOOK and (found := list(_written_by_hand(path.read_text())))
+        if (name := path.relative_to(SOURCE).as_posix()) != BOOK and (found := list(_written_by_hand(path)))
     }
     assert {} == wrong

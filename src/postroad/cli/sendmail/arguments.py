@@ -42,6 +42,7 @@ class Arguments:
     eight_bit: bool = False
     config: Path | None = None
     verbose: bool = False
+    at: float | None = None  # when to deliver it
     nothing: bool = False  # asked for something that is done already
     remarks: tuple[str, ...] = ()  # on options passed over that meant something
 
@@ -54,7 +55,7 @@ def parse(words: Sequence[str]) -> Arguments:
 
     """
     try:
-        options, recipients = getopt.getopt(list(words), OPTIONS)
+        options, recipients = getopt.getopt(list(words), OPTIONS, ["at="])
     except getopt.GetoptError as problem:
         raise Misuse(f"{problem}; see `postroad sendmail --help`") from None
     read = Arguments(recipients=tuple(recipients))
@@ -89,6 +90,21 @@ def _notify(read: Arguments, value: str) -> Arguments:
     return replace(read, notify=words)
 
 
+def _at(read: Arguments, value: str) -> Arguments:
+    import time  # for few
+
+    from postroad.words.moments import parse_moment  # as above
+    from postroad.words.names import Unreadable  # as above
+
+    now = time.time()
+    at = parse_moment(value, now)
+    if isinstance(at, Unreadable):
+        raise Misuse(f"--at: {at.why}")
+    if at < now - 60:  # a minute to type it in
+        raise Misuse(f"--at: {value} has passed")
+    return replace(read, at=at)
+
+
 def _envid(read: Arguments, value: str) -> Arguments:
     if not value or len(value) > LONGEST_ENVID or not all(" " <= char <= "~" for char in value):
         return _remark(read, f"-V is ignored: an envelope id has up to {LONGEST_ENVID} printable characters")
@@ -109,6 +125,7 @@ def _remark(read: Arguments, text: str) -> Arguments:
 
 
 _MEANINGS: Mapping[str, Callable[[Arguments, str], Arguments]] = {
+    "--at": _at,
     "-B": _body,
     "-C": lambda read, value: replace(read, config=Path(value)),
     "-F": lambda read, value: replace(read, full_name=value),

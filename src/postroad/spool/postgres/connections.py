@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.postgres.address import without_password
-from postroad.spool.postgres.trouble import Unanswered, Unconfirmed, closed, is_lost, troubles
+from postroad.spool.postgres.trouble import Unanswered, Unconfirmed, closed, is_lost, troubles, wrong_url
 from postroad.words.phrasebook import seconds
 
 P = ParamSpec("P")
@@ -186,10 +186,8 @@ class DatabaseConnections:
                 max_cached_statement_lifetime=0,
                 server_settings={"application_name": f"postroad {self._name}".strip()},
             )
-        except ValueError as problem:  # of a URL that asyncpg cannot read: it quotes it, with its password
-            if isinstance(problem, asyncpg.InterfaceError):
-                raise
-            raise asyncpg.exceptions.ClientConfigurationError("the URL is not one of PostgreSQL") from None
+        except (ValueError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as problem:
+            raise wrong_url(problem) from None
 
 
 async def ended(db: Db, statement: str) -> None:

@@ -101,7 +101,8 @@ async def _write(tx: SpoolTransaction, id_: str, octets: bytes) -> None:
 
 def _parcels(number: int, mail: StoredMail) -> tuple[Parcel, ...]:
     parts = enumerate(split(mail), number * PARCELS)
-    return tuple([Parcel(place, destination, part, mail.received_at) for place, (destination, part) in parts])
+    due_at = mail.release_at or mail.received_at
+    return tuple([Parcel(place, destination, part, due_at) for place, (destination, part) in parts])
 
 
 def _message_row(number: int, whole: CompleteMessage, parcels: int) -> tuple[Any, ...]:

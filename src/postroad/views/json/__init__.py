@@ -30,9 +30,18 @@ if TYPE_CHECKING:
     )
     from postroad.views.json.recipients import recipients_shape
     from postroad.views.json.route import route_shape
-    from postroad.views.json.scenes import cluster_shape, demo_shape, lab_shape, up_shape
+    from postroad.views.json.scenes import (
+        arrival_shape,
+        cluster_shape,
+        demo_shape,
+        faults_shape,
+        lab_shape,
+        trial_shape,
+        up_shape,
+        words_shape,
+    )
     from postroad.views.json.senders import sender_shape, senders_shape
-    from postroad.views.json.settings import config_shape, problems_shape, user_shape
+    from postroad.views.json.settings import config_shape, import_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
     from postroad.views.json.spools import health_shape, migration_shape, moved_shape
@@ -49,9 +58,9 @@ __getattr__, __dir__ = door(
     queue="change_shape explain_shape queue_shape stats_shape story_shape trace_shape",
     recipients="recipients_shape",
     route="route_shape",
-    scenes="cluster_shape demo_shape lab_shape up_shape",
+    scenes="arrival_shape cluster_shape demo_shape faults_shape lab_shape trial_shape up_shape words_shape",
     senders="sender_shape senders_shape",
-    settings="config_shape problems_shape user_shape",
+    settings="config_shape import_shape problems_shape user_shape",
     shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
     spools="health_shape migration_shape moved_shape",

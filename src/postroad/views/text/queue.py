@@ -52,6 +52,8 @@ def _when(each: Listed, now: float) -> str:
     """The next try, beside a state that tells the rest."""
     if each.state is not State.WAITING:
         return "-" if each.state is State.HELD else "now"
+    if (release_at := each.parcel.mail.release_at) and release_at > now:
+        return f"held until {moment(release_at)}"
     return f"in {seconds(each.parcel.due_at - now)}" if each.parcel.due_at > now else "now"
 
 
@@ -69,6 +71,8 @@ def told(story: Story, now: float) -> Iterator[str]:
     origin = f", {mail.origin}" if mail.origin else ""
     yield f"received  {moment(mail.received_at)}, {seconds(now - mail.received_at)} ago{origin}"
     yield f"size      {octets(mail.size)}"
+    if mail.release_at:
+        yield f"held      until {moment(mail.release_at)}, as its sender asked"
     if mail.envelope.envid:
         yield f"envid     {mail.envelope.envid}"
     if mail.envelope.tls:
