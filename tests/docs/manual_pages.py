@@ -93,7 +93,17 @@ def _records(options: Iterable[OptionText]) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> str:
-    return "\n.PP\n".join(prose(each) for each in text.split("\n\n") if each.strip())
+    return "\n.PP\n".join(_paragraph(each) for each in text.split("\n\n") if each.strip())
+
+
+def _paragraph(text: str) -> str:
+    """As it is wrapped in a terminal; one that begins with click's mark for tables keeps its lines."""
+    kept = text.removeprefix("\b\n")
+    return prose(text) if kept == text else f".EX\n{chr(10).join(map(_line, kept.splitlines()))}\n.EE"
+
+
+def _line(text: str) -> str:
+    return _unrequested(literal(text.replace("`", "")))
 
 
 def _example(shown: str) -> str:

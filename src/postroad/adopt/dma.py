@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroad.adopt.draft import Draft, Read, Values, pairs, said
+from postroad.adopt.draft import Adoption, Read, Values, pairs, said
 from postroad.adopt.hops import port_of
 
 DONE = {
@@ -18,9 +18,9 @@ DONE = {
 }
 
 
-def from_dma(read: Read, folder: str) -> Draft:
+def from_dma(read: Read, folder: str) -> Adoption:
     """Take over /etc/dma; the password goes into a file of `folder`."""
-    draft = Draft()
+    draft = Adoption()
     lines = {key: (value, f"dma.conf:{number}") for number, key, value in pairs(read("dma.conf") or "")}
     host = lines.get("SMARTHOST", ("", ""))[0]
     if host:
@@ -50,7 +50,7 @@ def _login(read: Read, place: str, host: str) -> tuple[str, str] | None:
     return None
 
 
-def _other(draft: Draft, key: str, value: str, where: str) -> None:
+def _other(draft: Adoption, key: str, value: str, where: str) -> None:
     if key == "MAILNAME":
         if "/" not in value:
             draft.set("", "hostname", value, where)

@@ -31,8 +31,11 @@ class Left:
 
 
 @dataclass(slots=True)
-class Draft:
-    """What is known so far. `origins` has, for a table and key, the line that the value comes from."""
+class Adoption:
+    """Settings taken over from another mail system, as far as they are known.
+
+    `origins` has, for a table and key, the line that the value comes from.
+    """
 
     tables: dict[str, Values] = field(default_factory=dict)
     lists: dict[str, list[tuple[Values, str]]] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from postroad.adopt.draft import NO_MAILBOXES, Draft, Read, Values, said
+from postroad.adopt.draft import NO_MAILBOXES, Adoption, Read, Values, said
 from postroad.adopt.hops import exim_hop
 
 OWN = "exim4.conf"
@@ -21,9 +21,9 @@ DONE = {
 }
 
 
-def from_exim(read: Read, folder: str) -> Draft:
+def from_exim(read: Read, folder: str) -> Adoption:
     """Take over /etc/exim4; the password goes into a file of `folder`."""
-    draft = Draft()
+    draft = Adoption()
     if read(OWN) is not None:
         draft.leave(OWN, "a configuration of its own", "only what Debian's questions ask for is taken over")
     lines = {}
@@ -42,7 +42,7 @@ def from_exim(read: Read, folder: str) -> Draft:
     return draft
 
 
-def _take(draft: Draft, key: str, value: str, where: str) -> None:
+def _take(draft: Adoption, key: str, value: str, where: str) -> None:
     if key == "dc_local_interfaces":
         _listens(draft, value, where)
     elif key == "dc_relay_nets":
@@ -66,14 +66,14 @@ def _listed(value: str) -> list[str]:
     return [each.strip() for each in parts if each.strip()]
 
 
-def _listens(draft: Draft, value: str, where: str) -> None:
+def _listens(draft: Adoption, value: str, where: str) -> None:
     addresses = _listed(value)
     if addresses not in (["127.0.0.1"], ["127.0.0.1", "::1"]):
         for address in addresses:
             draft.add("listen", {"address": address, "port": 25}, where)
 
 
-def _smarthost(draft: Draft, read: Read, folder: str, value: str, where: str) -> None:
+def _smarthost(draft: Adoption, read: Read, folder: str, value: str, where: str) -> None:
     hop = exim_hop(_first_host(value))
     if hop is None:
         draft.leave(where, said("dc_smarthost", value), "write a route for it by hand")

@@ -8,7 +8,7 @@ SERVICES = {"smtp": 25, "submission": 587, "submissions": 465, "smtps": 465, "ss
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class WrittenHop:
     """A host and its port. `by_mx`: mail goes to the exchangers of that name."""
 
     host: str
@@ -29,7 +29,7 @@ def port_of(text: str) -> int | None:
     return SERVICES.get(text.lower())
 
 
-def postfix_hop(text: str) -> Hop | None:
+def postfix_hop(text: str) -> WrittenHop | None:
     """As in `relayhost` and transport(5): brackets turn MX off."""
     host, port = text.strip(), 25
     if host.startswith("["):
@@ -44,13 +44,13 @@ def postfix_hop(text: str) -> Hop | None:
         if known is None:
             return None
         port = known
-    return Hop(host, port, by_mx) if host and " " not in host else None
+    return WrittenHop(host, port, by_mx) if host and " " not in host else None
 
 
-def exim_hop(text: str) -> Hop | None:
+def exim_hop(text: str) -> WrittenHop | None:
     """As in Debian's `dc_smarthost`: two colons before the port, one in an address of IPv6 doubled."""
     host, mark, tail = text.strip().rpartition("::")
     if not mark:
-        return Hop(text.strip()) if text.strip() and ":" not in text else None
+        return WrittenHop(text.strip()) if text.strip() and ":" not in text else None
     port = port_of(tail)
-    return Hop(host.replace("::", ":"), port) if port and host else None
+    return WrittenHop(host.replace("::", ":"), port) if port and host else None

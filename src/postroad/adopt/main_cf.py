@@ -17,7 +17,7 @@ _FIRST = "smtp inet n - y - - smtpd"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CfLine:
     """What a setting says, and where."""
 
     value: str
@@ -29,8 +29,8 @@ class MainCf:
 
     def __init__(self, read: Read) -> None:
         self.read = read
-        self.lines: Mapping[str, Line] = {
-            name.strip(): Line(value.strip(), f"main.cf:{number}")
+        self.lines: Mapping[str, CfLine] = {
+            name.strip(): CfLine(value.strip(), f"main.cf:{number}")
             for number, line in logical(read("main.cf") or "")
             for name, mark, value in [line.partition("=")]
             if mark

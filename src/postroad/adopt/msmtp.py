@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.adopt.draft import Draft, Read, Values, said
+from postroad.adopt.draft import Adoption, Read, Values, said
 from postroad.adopt.hops import port_of
 
 DONE = frozenset({
@@ -25,9 +25,9 @@ class _Account:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-def from_msmtp(read: Read, folder: str) -> Draft:
+def from_msmtp(read: Read, folder: str) -> Adoption:
     """Take over the default account of a msmtprc; the password goes into a file of `folder`."""
-    draft = Draft()
+    draft = Adoption()
     accounts, default = _accounts(read("") or "")
     for name in accounts:
         if name != default:
@@ -78,7 +78,7 @@ def _words(line: str) -> list[str]:
         return line.split()
 
 
-def _route(draft: Draft, account: _Account, folder: str) -> None:
+def _route(draft: Adoption, account: _Account, folder: str) -> None:
     it = account.values
     is_tls, is_starttls = it.get("tls") == "on", it.get("tls_starttls", "on") != "off"
     port = port_of(it.get("port", "")) or (25 if is_starttls or not is_tls else 465)
@@ -104,7 +104,7 @@ def _at(account: _Account, key: str) -> str:
     return f"msmtprc:{account.lines[key]}" if key in account.lines else "msmtprc"
 
 
-def _others(draft: Draft, account: _Account, read: Read) -> None:
+def _others(draft: Adoption, account: _Account, read: Read) -> None:
     it = account.values
     if "from" in it and not set("%*") & set(it["from"]) and it.get("allow_from_override") == "off":
         draft.set("rewrite.senders", "*", it["from"], _at(account, "from"))

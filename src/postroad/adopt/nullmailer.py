@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 
-from postroad.adopt.draft import Draft, Read, Values, seconds, span
+from postroad.adopt.draft import Adoption, Read, Values, seconds, span
 from postroad.adopt.hops import port_of
 
 
-def from_nullmailer(read: Read, folder: str) -> Draft:
+def from_nullmailer(read: Read, folder: str) -> Adoption:
     """Take over /etc/nullmailer; passwords go into files of `folder`."""
-    draft = Draft()
+    draft = Adoption()
     name = _first(read, "me")
     if name:
         draft.set("", "hostname", name, "me")
@@ -35,14 +35,14 @@ def _first(read: Read, name: str) -> str:
     return lines[0].strip()
 
 
-def _times(draft: Draft, read: Read) -> None:
+def _times(draft: Adoption, read: Read) -> None:
     for name, key in (("pausetime", "first"), ("maxpause", "longest"), ("queuelifetime", "expiry")):
         total = seconds(_first(read, name))
         if total:
             draft.set("retry", key, span(total), name)
 
 
-def _remotes(draft: Draft, text: str, folder: str) -> None:
+def _remotes(draft: Adoption, text: str, folder: str) -> None:
     """One smarthost a line; the first that takes the mail has it."""
     hosts: list[Values] = []
     shared: Values = {}

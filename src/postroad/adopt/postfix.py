@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from postroad.adopt.draft import NO_MAILBOXES, Draft, Left, Read, Values, pairs, said, seconds, span
-from postroad.adopt.hops import Hop, postfix_hop
-from postroad.adopt.main_cf import LOOPBACK, Line, MainCf, listens
+from postroad.adopt.draft import NO_MAILBOXES, Adoption, Left, Read, Values, pairs, said, seconds, span
+from postroad.adopt.hops import WrittenHop, postfix_hop
+from postroad.adopt.main_cf import LOOPBACK, CfLine, MainCf, listens
 
 NOTHING = "nothing here corresponds to it"
 BY_DEFAULT = re.compile(
@@ -59,7 +59,7 @@ COUNTS = {
 }
 
 
-def from_postfix(read: Read, folder: str) -> Draft:
+def from_postfix(read: Read, folder: str) -> Adoption:
     """Take over main.cf and master.cf; passwords go into files of `folder`."""
     return _Postfix(read, folder).draft()
 
@@ -67,9 +67,9 @@ def from_postfix(read: Read, folder: str) -> Draft:
 class _Postfix:
     def __init__(self, read: Read, folder: str) -> None:
         self._cf, self._folder = MainCf(read), folder
-        self._draft = Draft()
+        self._draft = Adoption()
 
-    def draft(self) -> Draft:
+    def draft(self) -> Adoption:
         done = {name for name, how in _HOW.items() if self._take(name, how)}
         for name, line in self._cf.lines.items():
             if name in done or name in _HOW or not line.value:
@@ -92,7 +92,7 @@ class _Postfix:
             self._draft.leave(line.where, said(name, line.value), trouble)
         return True
 
-    def _rest(self, name: str, line: Line) -> None:
+    def _rest(self, name: str, line: CfLine) -> None:
         if name in DURATIONS or name in COUNTS:
             self._number(name, line)
         elif MAILBOXES.match(name):
@@ -102,7 +102,7 @@ class _Postfix:
         elif not BY_DEFAULT.match(name):
             self._draft.leave(line.where, said(name, line.value), NOTHING)
 
-    def _number(self, name: str, line: Line) -> None:
+    def _number(self, name: str, line: CfLine) -> None:
         value, origin = self._cf.expanded(line.value), f"{name}, {line.where}"
         if name in COUNTS:
             if value.isdigit() and int(value):
@@ -135,7 +135,7 @@ class _Postfix:
         hop = postfix_hop(value)
         return self._route(["*"], hop, value, origin) if hop else "write a route for it by hand"
 
-    def _route(self, domains: list[str], hop: Hop, written: str, origin: str) -> str | None:
+    def _route(self, domains: list[str], hop: WrittenHop, written: str, origin: str) -> str | None:
         route: Values = {"domains": domains}
         if hop.by_mx and hop.port == 25:  # the port that exchangers have
             route["mx_of"] = hop.host
@@ -152,7 +152,7 @@ class _Postfix:
         self._draft.add("route", route, origin)
         return None
 
-    def _login(self, written: str, hop: Hop) -> Values | None:
+    def _login(self, written: str, hop: WrittenHop) -> Values | None:
         if self._cf.value("smtp_sasl_auth_enable") != "yes":
             return None
         for name in self._cf.value("smtp_sasl_password_maps").replace(",", " ").split():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from postroad.adopt.dma import from_dma
-from postroad.adopt.draft import Draft, Read
+from postroad.adopt.draft import Adoption, Read
 from postroad.adopt.exim import from_exim
 from postroad.adopt.msmtp import from_msmtp
 from postroad.adopt.nullmailer import from_nullmailer
@@ -24,7 +24,7 @@ class System:
 
     place: str
     main: str
-    adopt: Callable[[Read, str], Draft]
+    adopt: Callable[[Read, str], Adoption]
 
 
 SYSTEMS: Mapping[str, System] = MappingProxyType(

@@ -12,7 +12,7 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from postroad.adopt import Draft
+    from postroad.adopt import Adoption
 
 FOLDER = "/etc/postroad"
 SETTINGS = "postroad.toml"
@@ -59,7 +59,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _write(to: Path, draft: Draft, text: str) -> None:
+def _write(to: Path, draft: Adoption, text: str) -> None:
     """All or nothing: what exists stays, and nobody else reads a password."""
     files = {SETTINGS: text, **{name: f"{password}\n" for name, password in draft.secrets.items()}}
     try:
@@ -77,7 +77,7 @@ def _write(to: Path, draft: Draft, text: str) -> None:
         screen.fail(f"{to}: {problem.strerror}; give a folder that you may write with --to")
 
 
-def _show(draft: Draft, text: str, to: Path | None, *, is_json: bool) -> None:
+def _show(draft: Adoption, text: str, to: Path | None, *, is_json: bool) -> None:
     if is_json:
         from postroad.views.json import import_shape
 
@@ -91,7 +91,7 @@ def _show(draft: Draft, text: str, to: Path | None, *, is_json: bool) -> None:
         screen.remark(line)
 
 
-def _remarks(draft: Draft, to: Path | None) -> Iterator[str]:
+def _remarks(draft: Adoption, to: Path | None) -> Iterator[str]:
     if not to:
         yield from (f"{FOLDER}/{name}: write the password into it, or let --to do so" for name in draft.secrets)
     yield from (f"not taken over: {left}" for left in draft.left)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from postroad.views.json.shape import VERSION
 
 if TYPE_CHECKING:
-    from postroad.adopt import Draft
+    from postroad.adopt import Adoption
     from postroad.config import Config
 
 
@@ -79,7 +79,7 @@ def user_shape(user: str, line: str) -> UserJson:
     return {"version": VERSION, "user": user, "line": line}
 
 
-def import_shape(draft: Draft, text: str, to: Path | None) -> ImportJson:
+def import_shape(draft: Adoption, text: str, to: Path | None) -> ImportJson:
     """`postroad import --json`: the file as text, the names of files with passwords, and what is left."""
     return {
         "version": VERSION,
