@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.rewrite import HEADER_SIZE, HeaderEdits, address_spans, edited, parse_sender_rules, readable_from
 from postroad.words.mail import parse_mailbox
@@ -98,7 +99,7 @@ PARTS = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(PARTS, max_size=25).map(b"".join), st.sampled_from([EDITS, FIXED, PLAIN]))
 def test_twice_is_once_and_the_rest_stays(message, edits):
     """Whatever the octets: edited again they stay; the text is never touched, nor a field that no rule is about."""
@@ -111,7 +112,7 @@ def test_twice_is_once_and_the_rest_stays(message, edits):
         assert [] == [line for line in kept if line not in once]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(PARTS, max_size=20).map(b"".join))
 def test_spans_are_what_they_say(octets):
     """Addresses stand in their order, none in another, and each is its span without blanks and comments."""

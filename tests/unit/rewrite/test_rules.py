@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.rewrite import parse_address_pattern, parse_sender_rules
 from postroad.words.mail import parse_mailbox
@@ -52,7 +53,7 @@ def test_most_exact_rule_has_it():
     assert cases == {address: became(table, address) for address in cases}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.dictionaries(KEYS, TARGETS, max_size=5), ADDRESSES)
 def test_twice_is_once(table, address):
     """Whatever the rules: what they have made of an address they leave."""
