@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Check a settings file, and that the files, folders and addresses it names exist and can be used.
 
-    All errors are reported at once.
+    All errors are reported at once. Nothing is contacted: `postroad spool check` asks the database of a spool.
 
     Exit status: 0 configuration OK, 2 it has errors.
     """
@@ -68,6 +68,8 @@ def check(
             screen.remark(f"{line}")
         if not wrong:
             screen.say(f"{file}: configuration OK")
+            if settings.spool.url:
+                screen.say(f"The database was not contacted; to check it: postroad spool check --config {file}")
     raise typer.Exit(screen.USAGE if wrong else screen.DONE)
 
 

@@ -415,7 +415,7 @@ class Spool(Claims, Protocol):
         ...
 
     async def close(self) -> None:
-        """End; claims are kept for the next start of this node."""
+        """End; claims are kept for the next start of this node, or free for another one that shares a database."""
         ...
 
 

@@ -40,6 +40,7 @@ CASES = {
     "lab fault": ["--help"],
     "lab faults": ["--words"],
     "lab run": ["tests/scenarios/t1-healthy"],
+    "lab try": ["--help"],
     "lab up": [],
     "lookup": ["example.com", *ZONE],
     "queue bounce": ["--all", *SPOOL],

@@ -157,6 +157,18 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had():
     assert expected == run(story, "one", "two")
 
 
+def test_a_node_that_stops_gives_its_lease_back():
+    """It is counted no longer, and what it had is free at the next renewal of another."""
+
+    async def story(one, two):
+        await one.add(letter("m1"), BODY, claim=True)
+        await one.close()
+        alive = [node.name for node in await two.nodes(NOW)]
+        return alive, await two.renew(NOW), len(await two.claim(NOW, 1, each=1))
+
+    assert (["two"], 1, 1) == run(story, "one", "two")
+
+
 def test_a_parcel_is_never_in_the_same_hands_twice():
     """Lost with a lease: this node claims it again once it is done with the first time, not before."""
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         demo_shape,
         faults_shape,
         lab_shape,
+        trial_shape,
         up_shape,
         words_shape,
     )
@@ -59,7 +60,7 @@ __getattr__, __dir__ = door(
     queue="bounce_shape change_shape content_shape explain_shape queue_shape stats_shape story_shape trace_shape",
     recipients="recipients_shape",
     route="route_shape",
-    scenes="arrival_shape cluster_shape demo_shape faults_shape lab_shape up_shape words_shape",
+    scenes="arrival_shape cluster_shape demo_shape faults_shape lab_shape trial_shape up_shape words_shape",
     senders="sender_shape senders_shape",
     settings="config_shape import_shape problems_shape user_shape",
     shape="VERSION Shape rounded",

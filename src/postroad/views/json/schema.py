@@ -22,6 +22,7 @@ from postroad.views.json.scenes import (
     LabFaultsJson,
     LabJson,
     LabUpJson,
+    TrialJson,
 )
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ImportJson, ProblemsJson, UserJson
@@ -51,6 +52,7 @@ ANSWERS: dict[str, type] = {
     "lab faults": LabFaultsJson,
     "lab faults --words": FaultWordsJson,
     "lab run": LabJson,
+    "lab try": TrialJson,
     "lab up": LabUpJson,
     "lab up --show": ArrivalJson,
     "lookup": LookupJson,

@@ -4,7 +4,7 @@ Stops: `blocks` (what a text is made of), `sections` (what a long answer is made
 `trials`, `recipients`, `enforced` (of `simulate`), `comparison`, `left_out` (what has no figures in them, and why),
 `advice`, `senders`, `queue`, `mailq` (the same for `sendmail -bp`), `attempt`, `story` (of one message), `dkim` (keys
 and their records), `protection` (of `tls`), `tls_reports`, `spools` (health, migration, move), `arrivals` (of
-`lab up`).
+`lab up`), `tried` (of `lab try`).
 """
 
 from typing import TYPE_CHECKING

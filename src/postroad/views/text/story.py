@@ -60,7 +60,7 @@ def _beginning(story: Story) -> Iterator[str]:
         yield RETURNED if is_returned else WISHES[mail.envelope.tls]
     yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
     if mail.release_at:
-        yield f"Its sender asked to hold it until {moment(mail.release_at)}; the time in which it expires began then."
+        yield f"Its sender asked to hold it until {moment(mail.release_at)}; its expiry counts from then."
 
 
 def _waiting(listed: Listed) -> str:
@@ -70,6 +70,8 @@ def _waiting(listed: Listed) -> str:
     if listed.state is State.CLAIMED:
         return f"Being delivered now{_by(listed.node)} to {to}."
     last = f"; the last answer was: {listed.said}" if listed.said else ""
+    if listed.parcel.mail.release_at and not listed.parcel.attempts:
+        return f"Waiting for {to}, not tried before {moment(listed.parcel.due_at)}{last}."
     return f"Waiting for {to}, tried again {moment(listed.parcel.due_at)}{last}."
 
 
