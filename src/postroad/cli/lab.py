@@ -160,7 +160,7 @@ def _ask(request: dict[str, str], control: Path | None, *, json: bool) -> None:
 
 @app.command(
     "try",
-    epilog="Example: postroad lab try -- /usr/sbin/exim4 -odf -oi -f {from} {to}",
+    epilog="Example: postroad lab try /usr/sbin/exim4 -odf -oi -f {from} {to}",
     context_settings={"allow_interspersed_args": False},
 )
 def try_(

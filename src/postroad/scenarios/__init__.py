@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postroad.scenarios.cluster import ClusterRun, NodeRun, NodeState, outcome, perform_cluster
     from postroad.scenarios.database import DemoDatabase
     from postroad.scenarios.demo import DemoRun, best, perform
-    from postroad.scenarios.fitting import Difference, Likeness, SenderTrial, address_text, describe_sender
+    from postroad.scenarios.fitting import ModelDifference, ModelLikeness, SenderTrial, address_text, describe_sender
     from postroad.scenarios.folder import Scenario, ScenarioError, load_scenario, story
     from postroad.scenarios.situations import SITUATIONS, Situation
     from postroad.scenarios.takes import ScenarioRun, stage
@@ -27,7 +27,7 @@ __getattr__, __dir__ = door(
     cluster="ClusterRun NodeRun NodeState outcome perform_cluster",
     database="DemoDatabase",
     demo="DemoRun best perform",
-    fitting="Difference Likeness SenderTrial address_text describe_sender",
+    fitting="ModelDifference ModelLikeness SenderTrial address_text describe_sender",
     folder="Scenario ScenarioError load_scenario story",
     situations="SITUATIONS Situation",
     takes="ScenarioRun stage",

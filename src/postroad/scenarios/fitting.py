@@ -50,7 +50,7 @@ Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ModelDifference:
     """What a model would have done otherwise: a situation, what was seen, and what the model does there."""
 
     situation: str
@@ -59,14 +59,14 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class ModelLikeness:
     """How well the model of a sender explains what was seen: of so many messages so many, and where not."""
 
     sender: str
     explained: int
     tried: int
     log_likelihood: float
-    differences: tuple[Difference, ...]
+    differences: tuple[ModelDifference, ...]
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Fitted:
     longer: dict[str, float] = field(default_factory=dict)  # waits that were not seen to end
 
 
-class Evidence:
+class SenderEvidence:
     """What was seen, beside what senders would do."""
 
     def __init__(self, seen: TrySeen) -> None:
@@ -116,7 +116,7 @@ class Evidence:
             chances[_folded(situation, steps), way.result] += float(way.chance)
         return chances
 
-    def explained(self, sender: Sender) -> Likeness:
+    def explained(self, sender: Sender) -> ModelLikeness:
         """How well a model explains all that was seen."""
         good, total, score, differences = 0, 0, 0.0, []
         for name, counts in self._counts.items():
@@ -127,8 +127,8 @@ class Evidence:
             if good_here < counts.total():
                 odd = next(key for key, _ in counts.most_common() if not _chance(chances, key))
                 likely = max(chances, key=lambda key: chances[key]) if chances else ((), None)
-                differences.append(Difference(name, described(odd), described(likely)))
-        return Likeness(sender.name, good, total, score, tuple(differences))
+                differences.append(ModelDifference(name, described(odd), described(likely)))
+        return ModelLikeness(sender.name, good, total, score, tuple(differences))
 
 
 def _key(tried: Tried) -> Key:
@@ -177,7 +177,7 @@ def address_text(number: object) -> str:
 class Fitting:
     """The fields, one group after the other, each with what is known by then."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: SenderEvidence) -> None:
         self.evidence = evidence
         self.fitted = Fitted(BASE)
 
@@ -385,7 +385,7 @@ def _round(span_s: float) -> float:
     return round(span_s, 1) if span_s < 5 else float(round(span_s))
 
 
-def nearest(evidence: Evidence, senders: Iterable[Sender]) -> list[Likeness]:
+def nearest(evidence: SenderEvidence, senders: Iterable[Sender]) -> list[ModelLikeness]:
     """The models that explain what was seen, the best first."""
     told = [evidence.explained(sender) for sender in senders]
     return sorted(told, key=lambda each: (-each.explained, -each.log_likelihood))
@@ -397,7 +397,7 @@ class SenderTrial:
 
     command: tuple[str, ...]
     seen: TrySeen
-    nearest: tuple[Likeness, ...]
+    nearest: tuple[ModelLikeness, ...]
     file: str
     unsure: Mapping[str, str]
 
@@ -417,7 +417,7 @@ def describe_sender(seen: TrySeen, command: Sequence[str], title: str) -> Sender
     """The file of a sender that was tried, and the models beside it."""
     if not any(each.steps for each in seen.tried):
         return SenderTrial(tuple(command), seen, (), "", {})
-    evidence = Evidence(seen)
+    evidence = SenderEvidence(seen)
     fitted = Fitting(evidence).fit()
     likest = nearest(evidence, SENDERS.values())
     words = " ".join(command)

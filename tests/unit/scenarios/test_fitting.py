@@ -3,11 +3,12 @@
 import asyncio
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from postroad.models import SENDERS, Then, read_sender, sender_file
-from postroad.scenarios.fitting import COUNTED, SURE, Evidence, Fitting, describe_sender, nearest
+from postroad.scenarios.fitting import COUNTED, SURE, Fitting, SenderEvidence, describe_sender, nearest
 from postroad.scenarios.situations import SITUATIONS, slots_of
 from postroad.scenarios.trying import HOSTS, Tried, seen_in
 from postroad.words.faults import Mode
@@ -19,7 +20,7 @@ NAMES = ("exim", "sendmail", "chasquid")  # what they do is the hardest to see; 
 def as_played(sender, seed=1):
     """What would have been seen of a sender: a draw for each message."""
     empty = asyncio.run(seen_in(slots_of(SITUATIONS), ()))
-    model, dice = Evidence(empty), random.Random(seed)
+    model, dice = SenderEvidence(empty), random.Random(seed)
     tried = []
     for situation in SITUATIONS:
         chances = model.chances(sender, situation.name)
@@ -51,7 +52,7 @@ def test_a_sender_is_found_again_by_what_it_did(name):
     """Its file explains everything that was seen as well as its own model does, and is read as what was fitted."""
     sender = SENDERS[name]
     seen = as_played(sender)
-    evidence, fitted = Evidence(seen), Fitting(Evidence(seen)).fit()
+    evidence, fitted = SenderEvidence(seen), Fitting(SenderEvidence(seen)).fit()
     read = read_sender("measured", sender_file(fitted.sender, fitted.known, fitted.unsure))
     (best,), (mine,) = (nearest(evidence, [each]) for each in (sender, read))
     assert (len(seen.tried), ()) == (mine.explained, mine.differences)
@@ -70,3 +71,9 @@ def test_what_made_no_contact_is_no_sender():
     seen = asyncio.run(seen_in([slot], [Tried(slot.situation, (), (), Result.DEFERRED, None, {})]))
     trial = describe_sender(seen, ("true", "{to}"), "")
     assert ("", (), False) == (trial.file, trial.nearest, trial.has_contacts)
+
+
+def test_the_page_has_the_number_of_situations():
+    """Of those that there are, and of the messages that they take."""
+    page = Path(__file__).parents[3] / "docs" / "howto" / "lab.md"
+    assert f"{len(SITUATIONS)} situations with {len(slots_of(SITUATIONS))} messages" in page.read_text()

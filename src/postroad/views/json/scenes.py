@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from postroad.lab import Lab, Received, authority_file
-from postroad.scenarios import ClusterRun, DemoRun, Likeness, ScenarioRun, SenderTrial, Tried
+from postroad.scenarios import ClusterRun, DemoRun, ModelLikeness, ScenarioRun, SenderTrial, Tried
 from postroad.views.json.attempt import AttemptJson, attempt_shape
 from postroad.views.json.shape import VERSION
 from postroad.views.text.arrivals import fields, subject
@@ -407,7 +407,7 @@ def _situation(rows: list[Tried]) -> SituationJson:
     }
 
 
-def _likeness(each: Likeness) -> LikenessJson:
+def _likeness(each: ModelLikeness) -> LikenessJson:
     return {
         "sender": each.sender,
         "explained": each.explained,

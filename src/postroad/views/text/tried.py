@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from postroad.scenarios import Likeness, SenderTrial, Tried, address_text
+from postroad.scenarios import ModelLikeness, SenderTrial, Tried, address_text
 from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import counted, seconds
 
@@ -82,7 +82,7 @@ def _end(tried: Tried) -> str:
     return f"{tried.result}{status}"
 
 
-def _otherwise(model: Likeness) -> Iterator[Block]:
+def _otherwise(model: ModelLikeness) -> Iterator[Block]:
     if not model.differences:
         yield f"{model.sender} explains everything that was seen"
         return
