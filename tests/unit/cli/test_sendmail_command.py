@@ -203,13 +203,14 @@ def test_a_bad_address_is_quoted_by_its_beginning(send, settings, capsys, to):
     assert len(capsys.readouterr().err) < 700
 
 
-def test_who_may_not_use_the_spool_uses_the_port(settings, send, postroad_lab):
+def test_who_may_not_use_the_spool_uses_the_port(settings, send, postroad_lab, capsys):
     """Users of the machine need no rights in the spool: the relay takes it on its loopback port."""
     lab = postroad_lab(ZONE)
     settings.write_text(f'[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.11"\nport = {lab.port}\n')
-    assert 0 == send("-t", "-f", "me@example.net")
+    assert 0 == send("-t", "-v", "-f", "me@example.net")
     [received] = lab.received
     assert ("me@example.net", 3) == (str(received.envelope.reverse_path), len(received.envelope.recipients))
+    assert "queued as " in capsys.readouterr().out
 
 
 def test_what_the_port_refuses_is_refused(settings, send, postroad_lab, capsys):

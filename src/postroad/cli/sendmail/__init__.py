@@ -153,7 +153,7 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
         return UNAVAILABLE if done.is_for_good else TEMPORARY
     if arguments.verbose:
         with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
-            say(f"queued as {mail.id}")
+            say(f"queued as {done.id}")
     return OK
 
 

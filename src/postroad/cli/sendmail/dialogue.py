@@ -97,7 +97,7 @@ class Dialogue:
             return _said(550, f"5.7.1 {problem}")
         except SpoolError as trouble:
             return _NO_ROOM if trouble.kind is Trouble.FULL else _said(451, f"4.3.0 {trouble.why}")
-        return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {mail.id}",))
+        return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {done.id}",))
 
 
 def converse(config: Brief, rules: SubmissionRules, full_name: str) -> int:
