@@ -96,7 +96,8 @@ def _command(words: str, command: typer.core.TyperCommand, parent: typer.Context
 
 def _option(option: typer.core.TyperOption, record: tuple[str, str]) -> OptionText:
     shown, about = record[0], " ".join(record[1].split())
-    names = [*option.opts, *option.secondary_opts] if shown.startswith("-") else []
+    # Those of --help come in an order that no two runs share
+    names = sorted([*option.opts, *option.secondary_opts], key=_is_long) if shown.startswith("-") else []
     values = VALUES.get(names[-1]) or VALUES.get(f"{names[-1]} {option.metavar}") if names else ()
     return OptionText(
         shown,
@@ -106,3 +107,7 @@ def _option(option: typer.core.TyperOption, record: tuple[str, str]) -> OptionTe
         tuple(values or getattr(option.type, "choices", ())),
         (option.metavar or "").startswith(FILES) or hasattr(option.type, "readable"),
     )
+
+
+def _is_long(name: str) -> tuple[bool, str]:
+    return name.startswith("--"), name

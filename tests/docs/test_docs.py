@@ -40,7 +40,8 @@ from postroad.views.json import send_shape
 from postroad.views.json.schema import schema
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in AT_THE_TOP), *sorted((ROOT / "docs").rglob("*.md"))]
 NO_ANSWER = {("relay",), ("sendmail",)}  # a service, whose log is JSON if it is set so, and a convention of others
 LAB_ZONE = "$ORIGIN example.com.\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
 SCHEMA = schema()
