@@ -28,7 +28,7 @@ from postroad.words.trace import Event
 SMTP_PORT, DNS_PORT = 25, 53
 LOOK_S = 0.05
 AT_ONCE = 16  # messages under way that nobody is silent to
-FIRST_S = 15.0  # how long a daemon may take to begin
+FIRST_S = 60.0  # how long a daemon may take to begin
 PERMANENT = frozenset({65, 67, 68, 69})  # sysexits.h: data, user, host, service; else it may work later
 HOSTS = "hosts"  # beside the types of questions: how many hosts' addresses were asked for
 MOST_SAID = 2000  # characters of what a command said
