@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
-.PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk lock clean
+.PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk deb image lock docs clean
 
 setup: .venv/ready
 
@@ -71,10 +71,34 @@ bench-failover: setup
 bench-bulk: setup
 	$(BIN)/python bench/bulk.py $(ARGS)
 
+# For the Debian it runs on: dist/postroad_*.deb and postroad-mta_*.deb; DEBFULLNAME and DEBEMAIL say whose they are
+deb: setup
+	$(BIN)/python packaging/deb/build.py
+
+image: setup
+	rm -f dist/postroad-*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$$(command -v podman || command -v docker) build --tag postroad --file packaging/image/Containerfile .
+
+COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
+
+# For developers; and of that the part that the .deb and the image have in them
 lock:
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra postgres --constraint requirements.lock --output-file requirements-relay.lock pyproject.toml
+	$(COMPILE) --output-file docs/_site/requirements.lock docs/_site/requirements.in
+
+# The pages as a site, to be opened from build/site/index.html; every link has to lead somewhere
+docs: .venv-pages/ready
+	.venv-pages/bin/sphinx-build -q -n -W --keep-going -c docs/_site . build/site
+	@echo build/site/index.html
+
+.venv-pages/ready: docs/_site/requirements.lock
+	$(PYTHON) -m venv .venv-pages
+	.venv-pages/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/_site/requirements.lock
+	touch $@
 
 clean:
-	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-pages build dist .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,14 +8,14 @@ from tests.support.sources import SOURCE, nodes, tree
 FLOORS = {
     "words": 0,
     "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "sign": 1, "rules": 1, "models": 1, "simulation": 1,
-    "planning": 1,
+    "planning": 1, "adopt": 1, "rewrite": 1,
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4,
     "build": 5, "config": 5,
     "relay": 6, "examine": 6, "scenarios": 6,
     "views": 7,
-    "api": 8, "cli": 8,
+    "api": 8, "sending": 8, "cli": 8,
 }  # fmt: skip
 NEIGHBOURS = {
     ("rules", "routing"),
@@ -35,7 +35,7 @@ NEIGHBOURS = {
 }
 TOP = 9
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.
-ENTRY_POINTS = {"lab/pytest_plugin.py", "__init__.py", "__main__.py"}
+ENTRY_POINTS = {"lab/pytest_plugin.py", "django.py", "__init__.py", "__main__.py"}
 FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "pathlib", "random"}
 
 
@@ -143,6 +143,24 @@ def test_lazy_doors_give_what_they_say():
         names = {name for names in said.values() for name in names}
         modules = {each.stem for each in (*path.parent.glob("*.py"), *path.parent.glob("*/"))} if calls else set()
         wrong += [f"{room}.{name} is a module, too" for name in sorted(names & modules)]
+    assert [] == wrong
+
+
+EXTRAS = {
+    "numpy": ("simulation/trials/",),
+    "asyncpg": ("spool/postgres/", "scenarios/database.py"),
+    "matplotlib": ("views/pictures/figure.py",),
+}
+
+
+def test_extras_stay_in_their_rooms():
+    """What a relay does without is imported where a missing one is named with its extra, and nowhere else."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {module}"
+        for path, _room, _floor in _files()
+        for module, _names in _imports(path)
+        if not path.relative_to(SOURCE).as_posix().startswith(EXTRAS.get(module.split(".")[0], ("",)))
+    ]
     assert [] == wrong
 
 

@@ -1,24 +1,21 @@
-"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, senders, send.
+"""What `import postroad` gives a programmer who asks: route, lookup, check, simulate, compare, advise, senders.
 
 Each imports what it needs when it is called: who imports a name pays for no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from postroad.words.bounds import check as check_bounds
-from postroad.words.bounds import count, require, require_all
+from postroad.words.bounds import count, require, require_all, require_given, require_kinds, require_lists
 from postroad.words.inputs import InputError
-from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-
-    from postroad.build import RecordTerms, Routed, Sent, Subject
+    from postroad.build import RecordTerms, Routed, Subject
     from postroad.dns import Resolver
     from postroad.models import Sender
     from postroad.planning import Advice, Comparison, Conditions, Records
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
-
-T = TypeVar("T")
 
 MOST_SEED = 2**64
 _PORT = count(65_535, needed=True)
@@ -64,7 +59,7 @@ def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
     require_all("own", own, str)
     require_all("allow_loopback", [allow_loopback], bool)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
-    from postroad.build import Mailer, build_override, build_own, build_policy, policies_of
+    from postroad.build import Mailer, build_override, build_own, build_policy, policies_of, run_to_end
 
     subject = _subject(domain, zones)
     resolver, override = _resolver(subject, resolvers), build_override(tls)
@@ -75,7 +70,7 @@ def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
         override_of=lambda _route: override,
         policies=policies_of(resolver, allow_loopback=allow_loopback),
     )
-    return _run(lambda: mailer.route(subject.destination, seed))
+    return run_to_end(lambda: mailer.route(subject.destination, seed))
 
 
 def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = ()) -> Snapshot:
@@ -88,11 +83,11 @@ def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: S
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.build import Mailer
+    from postroad.build import Mailer, run_to_end
 
     subject = _subject(domain, zones)
     mailer = Mailer(_resolver(subject, resolvers))
-    return _run(lambda: mailer.lookup(subject.destination))
+    return run_to_end(lambda: mailer.lookup(subject.destination))
 
 
 def check(
@@ -106,11 +101,12 @@ def check(
         InputError: the domain, a zone file or a server cannot be used.
 
     """
+    from postroad.build import run_to_end
     from postroad.examine import CheckTerms, SourceOptions, build_sources, check_one
 
     subject = _subject(domain, zones)
     choice = SourceOptions(subject.loaded, resolvers=resolvers, smtp=smtp)
-    return _run(lambda: check_one(subject.destination, build_sources(choice), CheckTerms()))
+    return run_to_end(lambda: check_one(subject.destination, build_sources(choice), CheckTerms()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +155,9 @@ class SimulateOptions:
     https_port: int = 443
 
     def __post_init__(self) -> None:
-        _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
-        _check_kinds(self, mix=(str,), senders_file=(str, Path), sts_policy=(str, Path), authorities=(str, Path))
-        _check_needed(self, dns_order=(str,), allow_loopback=(bool,), published=(bool,))
+        require_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
+        require_kinds(self, mix=(str,), senders_file=(str, Path), sts_policy=(str, Path), authorities=(str, Path))
+        require_given(self, dns_order=(str,), allow_loopback=(bool,), published=(bool,))
         check_bounds(self, {"https_port": _PORT})
 
 
@@ -282,17 +278,18 @@ def advise(
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
+    from postroad.build import run_to_end
     from postroad.examine import checker, records_evidence, taken_names
     from postroad.planning import Allowed, Records
     from postroad.planning import advise as advised
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
-    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, _terms(chosen)))
+    evidence = run_to_end(lambda: records_evidence(subject, chosen.resolvers, _terms(chosen)))
     records = Records.of(evidence.snapshot)
     asked = ((Allowed.BACKUPS, use_backups), (Allowed.SPLIT, split))
     allowed = frozenset(each for each, is_allowed in asked if is_allowed)
-    taken = _run(lambda: taken_names(records, subject.resolver(chosen.resolvers), allowed))
+    taken = run_to_end(lambda: taken_names(records, subject.resolver(chosen.resolvers), allowed))
     return advised(records, _view(chosen, {}), checker(evidence), allowed, taken)
 
 
@@ -332,31 +329,16 @@ def _resolver(subject: Subject, resolvers: Sequence[str]) -> Resolver:
     return subject.resolver(resolvers)
 
 
-def _check_lists(options: object, **fields: tuple[type, ...]) -> None:
-    for name, kinds in fields.items():
-        require_all(name, getattr(options, name), *kinds)
-
-
-def _check_kinds(options: object, **fields: tuple[type, ...]) -> None:
-    for name, kinds in fields.items():
-        require(name, getattr(options, name), *kinds)
-
-
-def _check_needed(options: object, **fields: tuple[type, ...]) -> None:
-    for name, kinds in fields.items():
-        require_all(name, [getattr(options, name)], *kinds)
-
-
 def _chosen(options: SimulateOptions | None) -> SimulateOptions:
     require("options", options, SimulateOptions)
     return options or SimulateOptions()
 
 
 def _records(what: str | Path, chosen: SimulateOptions) -> Records:
-    from postroad.build import records_of
+    from postroad.build import records_of, run_to_end
 
     subject = _subject(what, chosen.zones)
-    return _run(lambda: records_of(subject, chosen.resolvers, _terms(chosen)))
+    return run_to_end(lambda: records_of(subject, chosen.resolvers, _terms(chosen)))
 
 
 def _terms(chosen: SimulateOptions) -> RecordTerms:
@@ -371,114 +353,3 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
-
-
-@dataclass(frozen=True, slots=True)
-class SendOptions:
-    """The options of `send`: how it finds the exchangers and talks to them.
-
-    `tls` is what a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic,
-    encrypt, dane, dane-only or verify. `authorities` is a PEM file of those to trust, None for this machine's.
-    Another `port` than 25 is for tests: loopback is a target then. So is another `https_port`, for MTA-STS policies.
-    `dkim_key` is a file with a private key that signs the message, for the domain of its From, under the file's name as
-    selector; the other two say otherwise. With `require_tls` the message goes over proven connections only, to hosts
-    that offer REQUIRETLS (RFC 8689), and DNSSEC or an MTA-STS policy has to vouch for those.
-    """
-
-    zones: Sequence[str | Path] = ()
-    resolvers: Sequence[str] = ()
-    procedure: str = "rfc5321"
-    seed: int | None = None
-    own: Sequence[str] = ()
-    port: int = 25
-    hostname: str = ""
-    tls: str = "auto"
-    authorities: str | Path | None = None
-    https_port: int = 443
-    require_tls: bool = False
-    dkim_key: str | Path | None = None
-    dkim_selector: str = ""
-    dkim_domain: str = ""
-    listener: Listener = field(default=nobody)
-
-    def __post_init__(self) -> None:
-        _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
-        _check_kinds(self, seed=(int,), authorities=(str, Path), dkim_key=(str, Path))
-        _check_needed(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
-        _check_needed(self, tls=(str,), require_tls=(bool,))
-        if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
-            raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
-        if self.require_tls and self.tls == "off":
-            raise InputError('require_tls=True and tls="off" exclude each other: leave one out')
-        check_bounds(self, dict.fromkeys(("port", "https_port"), _PORT))
-
-
-async def send(
-    message: bytes | str | EmailMessage,
-    *,
-    sender: str | None,
-    recipients: Sequence[str],
-    options: SendOptions | None = None,
-) -> Sent:
-    """Deliver a message now, straight to the mail exchangers of each recipient's domain; nothing is queued.
-
-    A `sender` of None is the null reverse-path. The answer has an outcome for each recipient (delivered, deferred or
-    failed) and the trail of every address contacted. Nothing is raised for what DNS, the network or a host does.
-
-        sent = await postroad.send(message, sender="me@example.net", recipients=["you@example.org"])
-        for mailbox, outcome in sent.outcomes.items():
-            print(mailbox, outcome.result, outcome.text)
-
-    Raises:
-        InputError: an address, a zone file, a server or a key cannot be used.
-
-    """
-    import time
-    from email.message import EmailMessage
-
-    from postroad import build
-    from postroad.deliver import DeliverSettings
-    from postroad.net import host_name
-
-    require("options", options, SendOptions)
-    chosen = options or SendOptions()
-    require("sender", sender, str)
-    require_all("recipients", recipients, str)
-    require_all("message", [message], bytes, str, EmailMessage)
-    resolver, in_lab = build.build_resolver(chosen.zones, chosen.resolvers), chosen.port != 25
-    authorities = Path(chosen.authorities) if chosen.authorities else None
-    override = build.build_override(chosen.tls)
-    mailer = build.Mailer(
-        resolver,
-        build.build_policy(chosen.procedure, allow_loopback=in_lab),
-        build.build_own(chosen.own),
-        DeliverSettings(
-            hostname=chosen.hostname or host_name(),
-            port=chosen.port,
-            tls=build.opportunistic_tls(),
-            trust=build.trust_of(authorities),
-        ),
-        chosen.listener,
-        override_of=lambda _route: override,
-        policies=build.process_policies(
-            resolver, chosen.resolvers, authorities, port=chosen.https_port, allow_loopback=in_lab
-        ),
-    )
-    built = build.build_message(message, sender, recipients, require_tls=chosen.require_tls)
-    if chosen.dkim_key is not None:
-        key = Path(chosen.dkim_key)
-        built = build.sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())
-    return await mailer.send(built, chosen.seed)
-
-
-def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run to the end, also where a loop is running already: then in a thread of its own."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(main())
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(main())).result()

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -15,25 +16,32 @@ import mypy.api
 import pytest
 from tests.docs.generate import (
     CLI,
+    DECISIONS,
     METRICS,
+    PICTURED,
+    PICTURES,
     RULES,
     RULES_PAGE,
     SETTINGS,
     commands,
+    decisions,
     metrics,
+    picture,
     reference,
     rules,
     run,
     settings,
 )
 from tests.support.json_schema import wrong_with
+from tests.support.patience import PATIENCE_S
 
 import postroad
 from postroad.views.json import send_shape
 from postroad.views.json.schema import schema
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in AT_THE_TOP), *sorted((ROOT / "docs").rglob("*.md"))]
 NO_ANSWER = {("relay",), ("sendmail",)}  # a service, whose log is JSON if it is set so, and a convention of others
 LAB_ZONE = "$ORIGIN example.com.\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
 SCHEMA = schema()
@@ -61,6 +69,42 @@ def test_terminal_blocks_show_what_is_printed(block):
         assert output.strip() == run(arguments).stdout.strip()
 
 
+def _shown_commands():
+    """The words of every `postroad` command that a page shows, in a block for a shell or within a sentence."""
+    for page in PAGES:
+        text = page.read_text()
+        lines = [
+            line for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for line in _lines(block)
+        ]
+        spans = re.findall(r"`(postroad [^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+        for line in [*lines, *spans]:
+            for part in re.split(r"[|;&()]+|\bdo\b", line.partition(" #")[0]):
+                if part.strip().startswith("postroad "):
+                    yield page, part.split()[1:]
+
+
+def _lines(block):
+    return block.replace("\\\n", " ").splitlines()
+
+
+def test_commands_of_the_pages_have_the_options_they_show():
+    """Whatever a page tells somebody to type is a command, with options that it has."""
+    known = dict(commands())
+    wrong = []
+    for page, words in _shown_commands():
+        named = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
+        command = known.get(named)
+        opts = {each for one in command.params for each in (*one.opts, *one.secondary_opts)} if command else set()
+        odd = (
+            {word.partition("=")[0] for word in words if word.startswith("--") and len(word) > 2}
+            - opts
+            - {"--help", "--version"}
+        )
+        if words and words[0].isalpha() and (command is None or (odd and named != ("sendmail",))):
+            wrong.append((page.name, words))
+    assert [] == wrong
+
+
 @pytest.mark.parametrize("block", list(_blocks("pycon")))
 def test_interpreter_blocks_run(block, monkeypatch):
     """A pycon block gives the answers it shows."""
@@ -80,19 +124,41 @@ def test_python_blocks_run(block, monkeypatch, postroad_lab):
             value(postroad_lab)
 
 
+def _programs(folder):
+    """The Python of the pages and of docs/examples, each in a file of this folder."""
+    programs = [block.values[0] for block in _blocks("python")]
+    programs += [_program(block.values[0]) for block in _blocks("pycon")]
+    programs += [path.read_text() for path in sorted((ROOT / "docs" / "examples").glob("*.py"))]
+    paths = [folder / f"page{number}.py" for number in range(len(programs))]
+    for path, program in zip(paths, programs, strict=True):
+        path.write_text(program)
+    return paths
+
+
 def test_python_of_the_pages_type_checks(tmp_path, monkeypatch):
     """Whoever copies the Python of a page into a program that mypy holds strictly has nothing to add."""
     monkeypatch.chdir(tmp_path)  # where no settings of ours are
-    programs = [block.values[0] for block in _blocks("python")]
-    programs += [_program(block.values[0]) for block in _blocks("pycon")]
-    paths = [tmp_path / f"page{number}.py" for number in range(len(programs))]
-    for path, program in zip(paths, programs, strict=True):
-        path.write_text(program)
+    paths = _programs(tmp_path)
     settings = tmp_path / "strict.ini"
     settings.write_text(_strict_of_others())
     how = ["--config-file", str(settings), "--cache-dir", str(_cache_for_pages()), "--no-error-summary"]
     complaints, trouble, _ = mypy.api.run([*how, *map(str, paths)])
     assert ("", "") == (complaints, trouble)
+
+
+@pytest.mark.skipif(shutil.which("pyright") is None, reason="no pyright here: npm install --global pyright")
+def test_python_of_the_pages_satisfies_pyright(tmp_path):
+    """The other checker, which editors use."""
+    paths = _programs(tmp_path)
+    done = subprocess.run(
+        ["pyright", "--pythonpath", sys.executable, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=PATIENCE_S,
+    )
+    assert (0, "0 errors, 0 warnings, 0 informations") == (done.returncode, done.stdout.strip().splitlines()[-1])
 
 
 def _strict_of_others():
@@ -144,6 +210,17 @@ def test_reference_has_every_metric():
 def test_reference_has_every_rule():
     """rules.md is what the rules say of themselves; `python -m tests.docs.generate` writes it anew."""
     assert rules(RULES) == RULES_PAGE.read_text()
+
+
+def test_every_decision_is_listed():
+    """The list of decisions has the title of each; `python -m tests.docs.generate` writes it anew."""
+    assert decisions() == DECISIONS.read_text()
+
+
+def test_pictures_of_the_pages_are_those_drawn_today(tmp_path):
+    """What a page shows is what `simulate --plot` draws; `python -m tests.docs.generate` draws it anew."""
+    for name in PICTURED:
+        assert picture(name, tmp_path / f"{name}.svg") == (PICTURES / f"{name}.svg").read_text(), name
 
 
 def test_each_command_has_an_example_and_speaks_json():

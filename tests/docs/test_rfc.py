@@ -87,3 +87,12 @@ def test_code_named_in_other_pages_exists():
     ]
     assert named
     assert [] == [place for place in named if place[2] not in _symbols(SOURCE / place[1])]
+
+
+def test_what_contributors_are_sent_to_exists():
+    """Each file that CONTRIBUTING.md names is there, and each `file.py: name, name` is defined in it."""
+    named = re.findall(r"`((?:src|tests|packaging)/[^`:]+)(?:: ([^`]+))?`", (ROOT / "CONTRIBUTING.md").read_text())
+    places = [(path, name) for path, names in named for name in names.split(", ") if not re.search("[A-Z]{2}", path)]
+    assert len(places) > 30
+    missing = [place for place in places if not (ROOT / place[0]).exists()]
+    assert [] == missing + [(path, name) for path, name in places if name and name not in _symbols(ROOT / path)]

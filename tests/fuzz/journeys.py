@@ -5,11 +5,13 @@ from collections import deque
 from contextlib import suppress
 from itertools import product
 
-from postroad.cli.sendmail.draft import Origin, finish, parse
+from postroad.build.draft import Origin
+from postroad.build.draft import finish_draft as finish
+from postroad.build.draft import parse_draft as parse
 from postroad.smtp import (
     BodyComplete,
     Break,
-    Client,
+    ClientEnd,
     Data,
     Done,
     Ehlo,
@@ -46,7 +48,7 @@ class Conversation:
     """A host whose every octet is given beforehand, and what was said to it."""
 
     def __init__(self, octets, size):
-        self.client = Client()
+        self.client = ClientEnd()
         self.sent = b""
         self._left, self._size = octets, size
         self._events = []
@@ -130,7 +132,7 @@ def content(octets):
 
 def _through(octets, size, *, by_data):
     """What comes out of a server of what goes into a client."""
-    client, server = Client(), Server(ServerConfig("mx.example"))
+    client, server = ClientEnd(), Server(ServerConfig("mx.example"))
     client.receive(server.greet())
     _ask(client, server, Ehlo("me.example"))
     _ask(client, server, Mail(None))

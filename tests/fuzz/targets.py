@@ -12,7 +12,7 @@ from postroad.smtp import (
     BadSyntax,
     BodyComplete,
     BodyPiece,
-    Client,
+    ClientEnd,
     Closed,
     Server,
     ServerConfig,
@@ -68,7 +68,7 @@ def client(octets):
 
 
 def _waiting():
-    waiting = Client()
+    waiting = ClientEnd()
     waiting.receive(b"220 hi\r\n")
     waiting.send(Ehlo("me.example"))
     return waiting

@@ -1,38 +1,43 @@
-"""A spool behind a real PgBouncer that gives each transaction another session: the contract holds, word for word."""
+"""A spool behind a real PgBouncer that gives each transaction another session: the contract holds, word for word.
+
+The server is Debian's PostgreSQL, years older than the one of all other tests.
+"""
 
 import os
 import signal
-from functools import cache
 
 import pytest
-from tests.interop.packages import want_packages
+from tests.interop.packages import PEERS, environment, want_packages
 from tests.support.bouncer import BOUNCER, start, stop
-from tests.support.postgres import database, loop, nodes, room_for_a_server, shared
+from tests.support.postgres import FAST, Server, loop, nodes, room_for_a_server
 from tests.unit.spool.test_spool_contract import *  # noqa: F403  # its stories, told here of another kind of spool
 
 pytestmark = pytest.mark.root
 
 
-@cache
-def bouncer():
-    """The folder of its socket."""
-    want_packages()
-    if not BOUNCER.exists():
-        pytest.skip("no PgBouncer among them: run `make peers` again")
-    room = room_for_a_server() / f"postroad-bouncer-{os.getpid()}"
-    start(room, shared())
-    return room
+class DebianServer(Server):
+    """The one of the packages."""
+
+    def program(self, name):
+        """See Server."""
+        return next(PEERS.glob("usr/lib/postgresql/*/bin")) / name, environment()
 
 
 @pytest.fixture(scope="module")
 def where():
     """The database, through it."""
-    room, direct = bouncer(), database()
-    yield direct.replace(f"host={shared().root}", f"host={room}&port=6432")
+    want_packages()
+    if not (BOUNCER.exists() and any(PEERS.glob("usr/lib/postgresql/*/bin/postgres"))):
+        pytest.skip("no PgBouncer or no PostgreSQL among them: run `make peers` again")
+    server = DebianServer(room_for_a_server() / f"postroad-debian-{os.getpid()}", FAST)
+    room = server.root / "bouncer"
+    server.make()
+    server.start()
+    start(room, server)
+    yield server.url().replace(f"host={server.root}", f"host={room}&port=6432")
     stop(room, signal.SIGTERM)
-    for file in room.iterdir():
-        file.unlink(missing_ok=True)
-    room.rmdir()
+    server.stop()
+    server.remove()
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ async def fill(spool, plan):
         id_ = f"m{n:03}"
         body = (id_.encode() * (size // 4 + 1))[:size]
         mail = letter(id_, *(f"u{each}@d{each}.example" for each in range(destinations)), size=size + len(front))
+        if fate == "holds":
+            mail = replace(mail, release_at=NOW + 86400)
         if size > PIECE:
             for start in range(0, size - 7, PIECE):
                 await spool.write(id_, body[start : min(start + PIECE, size - 7)])
@@ -122,10 +124,10 @@ async def end_at(where, way):
         await end.close()
 
 
-async def move(source, target, wrap=lambda end: end):
+async def move(source, target, wrap=lambda end: end, progress=lambda _part: None):
     """Move from one to the other."""
     async with end_at(source, MoveRole.OUT) as out, end_at(target, MoveRole.IN) as in_:
-        return await move_all(wrap(out), wrap(in_))
+        return await move_all(wrap(out), wrap(in_), progress)
 
 
 @asynccontextmanager

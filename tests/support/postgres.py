@@ -29,10 +29,17 @@ connections.PATIENCE_S = float("inf")
 UNSAFE = AcceptedRisks(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
-TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "record", "past", "lesson"]
+TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "ticket", "record", "past", "lesson"]
 _RUN = os.getpid()  # its processes are forks of this one
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
-WIPE += "; UPDATE postroad.spool SET version = 1, serves = 1, remembers_from = '-infinity'"
+WIPE += "; UPDATE postroad.spool SET version = 2, serves = 1, remembers_from = '-infinity'"
+
+# When the last of a run of tests has ended: crash the server, which removes its pidfile last
+END = """
+cat "$1"; kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
+tries=0; while [ -e "$2/data/postmaster.pid" ] && [ $tries -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done
+rm -rf "$2" "$3"
+"""
 
 
 class Server:
@@ -48,15 +55,15 @@ class Server:
         self.root.mkdir(mode=0o755, exist_ok=True)
         if user := _user():
             os.chown(self.root, user, -1)
-        _run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     def start(self):
         """Return when it answers."""
-        _run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self.root / "log", "-o", self.options, "start")
+        self._run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self.root / "log", "-o", self.options, "start")
 
     def stop(self, how="immediate"):
         """End it as a crash does, or in order."""
-        _run("pg_ctl", "-D", self.data, "-w", "-s", "-m", how, "stop")
+        self._run("pg_ctl", "-D", self.data, "-w", "-s", "-m", how, "stop")
 
     def remove(self):
         """Leave nothing of it."""
@@ -65,6 +72,18 @@ class Server:
     def url(self, database="postgres"):
         """Of a database of it."""
         return f"postgresql://postgres@/{database}?host={self.root}"
+
+    def program(self, name):
+        """One of its programs, and what that has as its environment."""
+        return _binary(name), os.environ
+
+    def _run(self, name, *arguments):
+        """Run one of its programs, as a user who may."""
+        program, environment = self.program(name)
+        subprocess.run(
+            [program, *arguments], user=_user(), env=environment, check=True, cwd="/",
+            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
 
 
 def room_for_a_server():
@@ -86,10 +105,10 @@ def shared():
         pipe.chmod(0o666)
         server.make()
         server.start()
-        end = '(cat "$1" >/dev/null; "$2" -D "$3/data" -s -m immediate stop; rm -rf "$3" "$4") >/dev/null 2>&1 &'
         _holder(pipe)
-        command = ["sh", "-c", end, "sh", pipe, _binary("pg_ctl"), server.root, _programs()]
-        subprocess.run(command, user=_user(), start_new_session=True, check=True)
+        # By us, not by the server's user, who may not remove a folder of a /dev/shm that is ours alone
+        command = ["sh", "-c", f"({END}) >/dev/null 2>&1 &", "sh", pipe, server.root, _programs()]
+        subprocess.run(command, start_new_session=True, check=True)
     else:
         _holder(pipe)
     lock.close()
@@ -196,7 +215,7 @@ def _copied(package):
         mine.chmod(0o755)
         for part in (package, package.with_name(f"{package.name}.libs")):
             shutil.copytree(part, mine / part.name)
-        for path in (mine, *mine.rglob("*")):  # who ends the server removes them, too
+        for path in (mine, *mine.rglob("*")):  # its user reads them, whatever our umask
             os.chown(path, _user(), -1)
         try:
             mine.rename(place)
@@ -211,14 +230,6 @@ def _programs():
 
 def _user():
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-
-
-def _run(program, *arguments):
-    """Run one of PostgreSQL's programs, as a user who may."""
-    subprocess.run(
-        [_binary(program), *arguments], user=_user(), check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-        cwd="/",
-    )  # fmt: skip
 
 
 def _in_a_loop(work):

@@ -166,6 +166,12 @@ def test_a_prompt_completes_every_name():
     assert set(postroad.__all__) <= set(re.findall(r"\w+", pydoc.render_doc(postroad)))
 
 
+def test_each_function_says_what_it_raises():
+    """In its docstring: who catches errors need not read ours."""
+    functions = [getattr(postroad, name) for name in postroad.__all__ if name.islower()]
+    assert [] == [each.__name__ for each in functions if "Raises:\n        InputError: " not in each.__doc__]
+
+
 def test_a_loopback_address_may_be_a_target_of_every_function(tmp_path):
     """Of `route` too, as on the command line."""
     zone = tmp_path / "some.zone"

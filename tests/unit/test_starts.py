@@ -39,12 +39,12 @@ PACKAGES = {
 }
 ROOMS = {
     "from postroad import route": "api words",
-    "postroad sendmail": "cli config files net receive routing smtp spool words",
+    "postroad sendmail": "build cli config files net receive routing smtp spool words",
     "postroad --help": "cli views words",
     "postroad rules": "cli planning routing rules sign tls views words",
     "postroad route ZONE": "build cli dns files gather net planning routing tls views words",
-    "postroad config check": "build cli config deliver dialogue dns files net pace receive relay routing smtp spool "
-    "tls views words",
+    "postroad config check": "build cli config deliver dialogue dns files net pace receive relay rewrite routing smtp "
+    "spool tls views words",
     "postroad simulate t1": "build cli dns files gather models net pace planning routing simulation tls views words",
 }
 COMMANDS = {"rules", "route", "config", "simulate"}

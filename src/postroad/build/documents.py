@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -143,16 +144,17 @@ def process_policies(
         return None
     fetch_by = policy_fetch(authorities, port=port, allow_loopback=allow_loopback)
     key = tuple(servers), authorities, port, allow_loopback
-    store = _REMEMBERED[key].store if key in _REMEMBERED else MemoryLearned()
     loop = asyncio.get_running_loop()
-    if key not in _REMEMBERED or _REMEMBERED[key].loop is not loop:  # what is under way belongs to a loop
-        _REMEMBERED[key] = _Remembered(store, loop, build_policies(resolver, fetch_by, store))
-    _REMEMBERED.move_to_end(key)
-    while len(_REMEMBERED) > MOST_INTERNETS:
-        _REMEMBERED.popitem(last=False)
-    policies = _REMEMBERED[key].policies
-    policies.reload(resolver, fetch_by, StsSettings())
-    return policies
+    with _REMEMBERING:  # each thread of a program may have a loop of its own
+        known = _REMEMBERED.get(key)
+        if known is None or known.loop is not loop:  # what is under way belongs to a loop
+            store = known.store if known else MemoryLearned()
+            known = _REMEMBERED[key] = _Remembered(store, loop, build_policies(resolver, fetch_by, store))
+        _REMEMBERED.move_to_end(key)
+        while len(_REMEMBERED) > MOST_INTERNETS:
+            _REMEMBERED.popitem(last=False)
+    known.policies.reload(resolver, fetch_by, StsSettings())
+    return known.policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ class _Remembered:
     policies: StsPolicies
 
 
+_REMEMBERING = threading.Lock()
 _REMEMBERED: OrderedDict[tuple[tuple[str, ...], Path | None, int, bool], _Remembered] = OrderedDict()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,22 +22,27 @@ from postroad.routing import (
     Route,
     RoutePolicy,
     StaticRoute,
+    Status,
     draw,
     noted,
     odds,
 )
 from postroad.tls import AUTO, Override
 from postroad.words.facts import NoData, Snapshot
-from postroad.words.mail import Mailbox, domain_of
+from postroad.words.mail import Mailbox, Recipient, domain_of
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result
+from postroad.words.phrasebook import listing
 from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
 
 if TYPE_CHECKING:
-    from postroad.deliver import DeliverSettings
+    from postroad.deliver import DeliverSettings, Pool
     from postroad.dialogue import Message
     from postroad.dns import Resolver
+
+NEVER = float("inf")
+_NOT_ROUTED = "DNS did not say where mail goes before the time limit for the whole delivery was up"
 
 SEED_BITS = 48  # long enough that no two messages share one, short enough to read out
 
@@ -68,9 +74,9 @@ class Delivery:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sent:
-    """The result of `send`: one delivery for each destination."""
+    """The result of `send`: one delivery for each destination. Its repr is a line for people."""
 
     deliveries: tuple[Delivery, ...]
 
@@ -83,6 +89,10 @@ class Sent:
             for mailbox, outcome in zip(delivery.recipients, delivery.attempt.outcomes, strict=True)
         }
 
+    def __repr__(self) -> str:
+        """Who has it and who has not, and for what reason."""
+        return f"<Sent: {'; '.join(_in_words(delivery) for delivery in self.deliveries)}>"
+
     @property
     def result(self) -> Result:
         """Failed if any recipient failed, else deferred if any is, else delivered."""
@@ -92,7 +102,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache.
+    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's and its pool's.
 
     `override_of` is what we ask of TLS on a route of the settings, None for no route. `policies` knows those of
     MTA-STS; None: they are not asked for.
@@ -106,6 +116,7 @@ class Mailer:
     chooser: Chooser | None = None  # None: no routes of settings
     override_of: Callable[[StaticRoute | None], Override] = lambda _route: AUTO
     policies: Policies | None = None
+    pool: Pool | None = None  # of connections that rest between messages; None: each message has its own
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
@@ -132,22 +143,53 @@ class Mailer:
             return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver, override, self.policies)
         return await gather_demands(snapshot, self.resolver, override, self.policies)
 
-    async def send(self, message: Message, seed: int | None = None) -> Sent:
-        """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
-        recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
-        deliveries = []
-        for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
-            part = tuple(group)
-            routed = await self.route(part[0].mailbox.domain, seed)
-            done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
-            deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
-        return Sent(tuple(deliveries))
+    async def send(
+        self, message: Message, seed: int | None = None, *, timeout_s: float | None = None, at_once: int = 1
+    ) -> Sent:
+        """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued.
 
-    async def attempt(self, message: Message, routed: Routed) -> Attempt:
+        So many destinations are under way at once. What is not done within `timeout_s` seconds is deferred.
+        """
+        recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
+        parts = [tuple(group) for _, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox))]
+        until = NEVER if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+        places = asyncio.Semaphore(at_once)
+
+        async def deliver(part: tuple[Recipient, ...]) -> Delivery:
+            async with places:
+                return await self._part(message, part, seed, until)
+
+        return Sent(tuple(await asyncio.gather(*map(deliver, parts))))
+
+    async def _part(self, message: Message, part: tuple[Recipient, ...], seed: int | None, until: float) -> Delivery:
+        """Deliver it to the recipients of one destination."""
+        destination = part[0].mailbox.domain
+        try:
+            async with asyncio.timeout_at(None if until == NEVER else until):
+                routed = await self.route(destination, seed)
+        except TimeoutError:
+            answer = Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.4.7", _NOT_ROUTED)
+            routed = Routed(destination, Snapshot(destination, NoData()), answer, self.policy, seed or 0)
+        done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed, until)
+        return Delivery(tuple(recipient.mailbox for recipient in part), routed, done)
+
+    async def attempt(self, message: Message, routed: Routed, until: float = NEVER) -> Attempt:
         """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
-        from postroad.deliver import DeliverSettings, Job, attempt, plan_for  # noqa: PLC0415  # 100 ms, for who only asks
+        from postroad import deliver  # noqa: PLC0415  # 100 ms, for who only asks
 
-        job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
-        return await attempt(job, self.deliver or DeliverSettings(), self.listener)
+        plan = deliver.plan_for(message.envelope, routed.plan)
+        job = deliver.Job(message, routed.destination, plan, routed.seed, until)
+        settings = self.deliver or deliver.DeliverSettings()
+        if self.pool is None:
+            return await deliver.attempt(job, settings, self.listener)
+        return await deliver.attempt_again(job, settings, self.listener, self.pool)
+
+
+def _in_words(delivery: Delivery) -> str:
+    """What became of the recipients of one destination, as part of a line."""
+    told: dict[Outcome, list[str]] = {}
+    for mailbox, outcome in zip(delivery.recipients, delivery.attempt.outcomes, strict=True):
+        told.setdefault(outcome, []).append(str(mailbox))
+    return "; ".join(f"{outcome.result} {listing(names, 3)}: {outcome.text}" for outcome, names in told.items())

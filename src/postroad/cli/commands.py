@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "explain": "postroad explain 1KD3P0V8Q4M2ZX7A",
         "tls-report": "postroad tls-report example.org --day 2026-11-22",
         "sendmail": "postroad sendmail -oi -t -f me@example.net < message.eml",
+        "import": "postroad import postfix /etc/postfix --to /etc/postroad",
         "demo": "postroad demo --messages 200",
     }
 )
@@ -66,8 +67,8 @@ def _add(app: typer.Typer, name: str) -> None:
     if name in GROUPS:
         app.add_typer(_module(name).app, name=name, epilog=f"Example: {GROUPS[name]}")
         return
-    function = name.replace("-", "_")
-    module = _module("sendmail.command" if name == "sendmail" else function)
+    function = {"import": "import_"}.get(name, name.replace("-", "_"))
+    module = _module({"sendmail": "sendmail.command", "import": "importing"}.get(name, function))
     settings = AS_SENDMAIL if name == "sendmail" else None
     app.command(name, epilog=f"Example: {COMMANDS[name]}", context_settings=settings)(getattr(module, function))
 

@@ -2,65 +2,220 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import options, screen
 from postroad.cli.tree import group
+from postroad.views.text.blocks import Table
+from postroad.words.faults import MEANINGS
 from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
-    from postroad.lab import CertificateKind, Fault, Lab
     from postroad.scenarios import Scenario, ScenarioRun
-    from postroad.words.names import Address
-    from postroad.words.trace import Event
 
 app = group("A name server and mail servers on loopback, with configurable faults.")
 
 
-@app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")
+FAULT = """Make an exchanger of a lab that is running misbehave, or behave again.
+
+A lab belongs to the user who started it. Faults:
+
+\b
+{faults}
+
+Exit status: 0 done, 2 no such exchanger or fault, or no lab is running.""".format(
+    faults="\n".join(f"{mode:<19} {meaning}" for mode, meaning in MEANINGS.items())
+)
+Control = Annotated[
+    Path | None,
+    typer.Option("--control", metavar="PATH", help="The lab's control socket; without it, the only lab that runs."),
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option("--fault", metavar="NAME=FAULT", help="Make this exchanger misbehave; may be repeated."),
+]
+Certificates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--certificate",
+        metavar="[NAME=]KIND",
+        help="Offer STARTTLS with a certificate of this kind, at one exchanger or at all; may be repeated.",
+    ),
+]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option("--policy", metavar="DOMAIN=FILE", help="Serve this MTA-STS policy by HTTPS; may be repeated."),
+]
+
+
+@app.command(epilog="Example: postroad lab up --zone my.zone --fault mail1=blackhole --show")
 def up(
     zone: options.Zones = None,
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="The exchangers' port; 0 picks a free one.")
     ] = 0,
+    dns_port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The name server's port; 0 picks a free one.")
+    ] = 0,
     order: Annotated[
         str, typer.Option(metavar="ORDER", help="Order of DNS answers: fixed, rotated, random.")
     ] = "fixed",
-    fault: Annotated[
-        list[str] | None,
-        typer.Option("--fault", metavar="ADDRESS=FAULT", help="Make this address misbehave; may be repeated."),
-    ] = None,
+    fault: Faults = None,
     tls: Annotated[
         bool, typer.Option("--tls", help="Offer STARTTLS, with a self-signed certificate unless --certificate says.")
     ] = False,
-    certificate: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--certificate",
-            metavar="[ADDRESS=]KIND",
-            help="Offer STARTTLS with a certificate of this kind, at one address or at all; may be repeated.",
-        ),
+    certificate: Certificates = None,
+    policy: Policies = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Save each message there: as .eml files, or as a Maildir if it is one."),
     ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option("--policy", metavar="DOMAIN=FILE", help="Serve this MTA-STS policy by HTTPS; may be repeated."),
+    maildir: Annotated[bool, typer.Option("--maildir", help="Make the folder of --save a Maildir.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print a line for each message that arrives, instead of all events.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With --show, print the header of each message too.")
+    ] = False,
+    control: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The control socket for `lab fault`; default: one in a folder of yours."),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Start a name server and a mail server for every address of the zones on loopback, until interrupted.
 
-    Addresses outside 127.0.0.0/8 are moved there. Faults: accept, refuse, blackhole, g421, g554, close, slow:SECONDS,
-    r450, r550, d451, e451, drop, tarpit:SECONDS, no-starttls, broken-starttls.
+    Addresses outside 127.0.0.0/8 are moved there. `postroad lab fault` changes the faults while the lab runs, and
+    `postroad lab faults --words` lists all of them.
 
     Certificates: good, expired, foreign (of an authority nobody knows), wrong-name, self-signed; all with one key,
     which a TLSA record in the zone may name. A zone with a DNSKEY record is answered as a validating resolver answers
     for a signed one. A policy is served where the zone has mta-sts.DOMAIN.
+
+    Exit status: 0 interrupted, 2 wrong usage, 3 a port is taken.
     """
-    screen.run(lambda: _up(zone or [], port, order, fault or [], _Tls(tls, certificate or [], policy or []), json=json))
+    from postroad.cli.lab_up import LabWishes, keep_up
+
+    wishes = LabWishes(
+        zone or [], port, dns_port, order, fault or [], tls, certificate or [], policy or [], save, maildir,
+        show or verbose, verbose, control, json,
+    )  # fmt: skip
+    screen.run(lambda: keep_up(wishes))
+
+
+@app.command(help=FAULT, epilog="Example: postroad lab fault mail1 r450")
+def fault(
+    where: Annotated[
+        str, typer.Argument(metavar="NAME|ADDRESS", help="An exchanger, by name or address; all is every one.")
+    ],
+    fault: Annotated[str, typer.Argument(metavar="FAULT", help="A fault, as r450 or slow:5; none ends it.")],
+    control: Control = None,
+    json: options.Json = False,
+) -> None:
+    """Make an exchanger misbehave; its help lists all faults."""
+    _ask({"where": where, "fault": fault}, control, json=json)
+
+
+@app.command(epilog="Example: postroad lab faults")
+def faults(
+    control: Control = None,
+    words: Annotated[bool, typer.Option("--words", help="List the faults that there are, and what each does.")] = False,
+    json: options.Json = False,
+) -> None:
+    """List the exchangers of a lab that is running, each with its fault.
+
+    Exit status: 0 done, 2 no lab is running.
+    """
+    if not words:
+        _ask({}, control, json=json)
+    elif json:
+        from postroad.views.json import words_shape
+
+        screen.print_json(words_shape())
+    else:
+        screen.Screen().table(Table((), [(mode.value, meaning) for mode, meaning in MEANINGS.items()]))
+
+
+def _ask(request: dict[str, str], control: Path | None, *, json: bool) -> None:
+    from postroad.lab import ask_lab
+
+    with screen.input_errors():
+        answer = ask_lab(control, request)
+    if json:
+        from postroad.views.json import faults_shape
+
+        screen.print_json(faults_shape(answer))
+        return
+    changed = set(answer["changed"]) if request else None
+    rows = [
+        (each["name"] or "", each["written"], each["fault"])
+        for each in answer["exchangers"]
+        if changed is None or each["address"] in changed
+    ]
+    screen.Screen().table(Table((), rows))
+
+
+@app.command(
+    "try",
+    epilog="Example: postroad lab try /usr/sbin/exim4 -odf -oi -f {from} {to}",
+    context_settings={"allow_interspersed_args": False},
+)
+def try_(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND...", help="What sends one message; {to}, {from} and {domain} are filled in."),
+    ] = None,
+    daemon: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Keep this running meanwhile: the server that COMMAND hands mail to.")
+    ] = "",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="SITUATION", help="Only this situation; may be repeated.")
+    ] = None,
+    limit: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=86400, help="How long a message may take at most.")
+    ] = 150.0,
+    settle: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=3600, help="A message is over when nothing happens so long."),
+    ] = 2.0,
+    title: Annotated[str, typer.Option(metavar="TEXT", help="The title in the sender's file.")] = "",
+    toml: Annotated[bool, typer.Option("--toml", help="Print only the sender's file, for --sender FILE.toml.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Run a sender in a network of its own, and say how it uses MX records, beside the senders that are known.
+
+    COMMAND is run once for each message, with the message on standard input, in a network namespace whose
+    resolv.conf is a lab. The lab plays situations: equal hosts, hosts that refuse, are silent or greet with 421, two
+    addresses, IPv6. What the sender does there is printed: which address in which order, after how long, and how it
+    ends; then the models of known senders, and the sender's own file, in which what was not seen is commented out.
+
+    It takes as long as the sender waits for a silent address, at most the limit. It needs root, or user namespaces;
+    a server with users of its own needs root. Nothing leaves the namespace, and everything in it ends with it.
+
+    Exit status: 0 done, 1 no message made a contact, 2 wrong usage, 3 no network namespace can be made here.
+    """
+    from postroad.cli import lab_try
+
+    with screen.input_errors():
+        asked = lab_try.options_of(command or [], daemon, only or [], limit, settle)
+    trial = lab_try.run_trial(asked, title)
+    from postroad.views.text import tried
+
+    for remark in tried.remarks(trial):
+        screen.remark(remark)
+    if json:
+        from postroad.views.json import trial_shape
+
+        screen.print_json(trial_shape(trial))
+    elif toml:
+        screen.document(trial.file)
+    else:
+        screen.Screen().show(tried.text(trial))
+        screen.document(f"\n{trial.file}" if trial.file else "")
+    raise typer.Exit(screen.DONE if trial.has_contacts else screen.FINDINGS)
 
 
 @app.command(epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
@@ -110,148 +265,3 @@ def _told(name: str, takes: tuple[ScenarioRun, ...]) -> list[str]:
             lines += [f"      expected:  {take.expected}", f"      rehearsed: {take.rehearsed}"]
             lines += [f"      forecast:  {take.forecast}"]
     return lines
-
-
-@dataclass(frozen=True, slots=True)
-class _Tls:
-    """What the options say of TLS."""
-
-    is_offered: bool
-    certificates: list[str]
-    policies: list[str]
-
-
-async def _up(zones: list[Path], port: int, order: str, faults: list[str], tls: _Tls, *, json: bool) -> None:
-    import asyncio
-    import contextlib
-    import signal
-
-    from postroad.build import zone_of, zone_resolver
-    from postroad.lab import Lab, NoExchangerError, Order
-    from postroad.net import NetError
-    from postroad.words.inputs import InputError
-
-    if order not in set(Order):
-        raise InputError(f"there is no order {order!r}; choose one of {', '.join(Order)}")
-    if not zones:
-        zones = [zone_of("t1")]
-    loaded = zone_resolver(zones)
-    over = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, over.set)
-    watched = screen.Watched(_printer(json=json), over.set)
-    usual, certificates = _certificates(tls.certificates)
-    try:
-        lab = Lab(
-            loaded.zone_data,
-            port=port,
-            order=order,
-            faults=_faults(faults),
-            tls=usual or tls.is_offered,
-            certificates=certificates,
-            policies=_policies(tls.policies),
-            listener=watched,
-        )
-    except NoExchangerError as problem:
-        raise InputError(f"the lab cannot be built: {problem}") from None
-    try:
-        async with lab:
-            _show_up(lab, json=json)
-            with contextlib.suppress(asyncio.CancelledError):
-                await over.wait()
-        watched.end()
-    except NetError as problem:
-        screen.fail(f"{problem.why}; choose another --port", screen.TEMPORARY)
-
-
-def _faults(texts: list[str]) -> dict[Address, Fault]:
-    from postroad.lab import parse_fault
-    from postroad.words.inputs import InputError, readable
-    from postroad.words.names import parse_address
-
-    faults: dict[Address, Fault] = {}
-    for text in texts:
-        where, _, what = text.partition("=")
-        address = parse_address(where)
-        if address is None:
-            raise InputError(f"{text!r}: write ADDRESS=FAULT, as 127.0.0.11=blackhole")
-        fault = readable(parse_fault(what))
-        if faults.setdefault(address, fault) != fault:
-            raise InputError(f"--fault: {address} has two faults, {faults[address]} and {fault}; give one of them")
-    return faults
-
-
-def _certificates(texts: list[str]) -> tuple[CertificateKind | None, dict[Address, CertificateKind]]:
-    """The kind for all, if one is given, and those of single addresses."""
-    from postroad.lab import CertificateKind
-    from postroad.words.inputs import InputError
-    from postroad.words.names import parse_address
-
-    usual: CertificateKind | None = None
-    of: dict[Address, CertificateKind] = {}
-    for text in texts:
-        where, equals, what = text.rpartition("=")
-        address = parse_address(where)
-        if what not in set(CertificateKind) or (equals and address is None):
-            kinds = ", ".join(CertificateKind)
-            raise InputError(f"--certificate {text!r}: write KIND or ADDRESS=KIND, where KIND is one of {kinds}")
-        kind = CertificateKind(what)
-        if address is None:
-            usual = kind
-        elif of.setdefault(address, kind) != kind:
-            raise InputError(f"--certificate: {address} has two kinds, {of[address]} and {kind}; give one of them")
-    return usual, of
-
-
-def _policies(texts: list[str]) -> dict[str, str]:
-    from postroad.files import read_text
-    from postroad.words.inputs import InputError, readable
-    from postroad.words.names import Unreadable, parse_domain
-
-    policies: dict[str, str] = {}
-    for each in texts:
-        domain, equals, file = each.partition("=")
-        if not equals:
-            raise InputError(f"--policy {each!r}: write DOMAIN=FILE, as example.com=mta-sts.txt")
-        text = read_text(Path(file))
-        if isinstance(text, Unreadable):
-            raise InputError(f"--policy {each!r}: {text.why}")
-        policies[readable(parse_domain(domain))] = text
-    return policies
-
-
-def _show_up(lab: Lab, *, json: bool) -> None:
-    if json:
-        from postroad.views.json import up_shape
-
-        screen.print_line(up_shape(lab))
-        return
-    host, dns_port = lab.resolver_address
-    screen.say(f"name server  {host}:{dns_port}")
-    for address, each in lab.exchangers.items():
-        shown = f"  certificate {lab.certificates[address]}" if address in lab.certificates else ""
-        screen.say(f"exchanger    {address}:{lab.port}  {each.fault}{shown}")
-    for written, place in lab.moved.items():
-        screen.say(f"moved        {written} is served at {place}")
-    for domain in lab.web.policies:
-        screen.say(f"policy       https://mta-sts.{domain}:{lab.web.port}/.well-known/mta-sts.txt")
-    to_lab = f"--resolver {host}:{dns_port} --port {lab.port}"
-    domain = next(iter(lab.nameserver.zones.domains), "example.com")
-    if lab.certificates:
-        from postroad.lab import authority_file
-
-        to_lab += f" --authorities {authority_file()}"
-        to_lab += f" --https-port {lab.web.port}" if lab.web.policies else ""
-        screen.say(f"try          postroad tls {domain} {to_lab}")
-    screen.say(f"try          postroad send --from me@example.net --to user@{domain} {to_lab} FILE")
-    screen.say("stop it with Ctrl-C")
-
-
-def _printer(*, json: bool) -> Any:  # noqa: ANN401  # a Listener, whose module is imported late
-    def show(event: Event) -> None:
-        if json:
-            screen.print_line({"event": event.name, **event.fields})
-        else:
-            screen.say(f"{event.name}  " + "  ".join(f"{name}={value}" for name, value in event.fields.items()))
-
-    return show

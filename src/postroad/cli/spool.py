@@ -88,7 +88,8 @@ def move(
     from postroad.config import RESERVE
     from postroad.spool import move_place, place_of, shown_place
 
-    out, in_ = place_of(source), place_of(target)
+    with screen.input_errors():
+        out, in_ = place_of(source), place_of(target)
     if out == in_ or (isinstance(out, Path) and isinstance(in_, Path) and realpath(out) == realpath(in_)):
         screen.fail("FROM and TO are the same spool; name two")
     with screen.progress(wanted=not json) as begin:
@@ -113,11 +114,11 @@ def _place(spool: str, config: Path | None) -> tuple[Path | str, bool]:
 
     if spool and config:
         screen.fail("give --spool or --config, not both")
-    if spool:
-        return place_of(spool), False
     from postroad.config import load
 
     with screen.input_errors():
+        if spool:
+            return place_of(spool), False
         settings = load(config).spool
     return settings.place, settings.asynchronous
 

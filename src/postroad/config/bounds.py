@@ -6,7 +6,7 @@ from pydantic import Field
 
 from postroad.config.kinds import Duration, Size
 from postroad.config.table import AtLeastOne, Count, SettingsTable
-from postroad.config.values import MESSAGE_SIZE, MIB
+from postroad.config.values import HOLD_S, MESSAGE_SIZE, MIB
 
 
 class LimitsTable(SettingsTable):
@@ -26,6 +26,11 @@ class LimitsTable(SettingsTable):
     auth_failures: AtLeastOne = Field(default=3, description="Wrong passwords after which the connection is closed.")
     auth_failures_per_minute: AtLeastOne = Field(
         default=20, description="Maximum wrong passwords a minute per client, at all relays on the spool together."
+    )
+    hold: Duration = Field(
+        default=HOLD_S,
+        description="How far ahead the sender of a message may set the time of its delivery (FUTURERELEASE, RFC 4865; "
+        "`sendmail --at`); 0: not at all. Only for clients that may relay.",
     )
     memory: Size = Field(
         default=64 * MIB, description="Maximum memory for incoming messages, all connections together."

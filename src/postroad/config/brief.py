@@ -7,18 +7,21 @@ the full reading to find, which takes a tenth of a second more: so no error is w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroad.config.finding import MOST, find
+from postroad.config.unset import own_place
 from postroad.config.values import (
+    HOLD_S,
     LOOPBACK,
     MESSAGE_SIZE,
     RESERVE,
     SMTP_PORT,
     read_address,
     read_domain,
+    read_duration,
     read_host,
     read_path,
     read_pattern,
@@ -32,11 +35,26 @@ from postroad.words.toml import parse_toml
 
 if TYPE_CHECKING:
     from postroad.config.model import Config
+    from postroad.rewrite import Rewriting
 
 Table = Mapping[str, Any]
 
 TABLES = frozenset(
-    {"hostname", "own", "drain", "spool", "listen", "tls", "relay", "dkim", "aliases", "limits", "timeouts", "deliver"}
+    {
+        "hostname",
+        "own",
+        "drain",
+        "spool",
+        "listen",
+        "tls",
+        "relay",
+        "rewrite",
+        "dkim",
+        "aliases",
+        "limits",
+        "timeouts",
+        "deliver",
+    }
     | {"retry", "dns", "route", "tls_report", "metrics", "log", "check"}
 )
 """All there are; a test holds them to the model."""
@@ -85,10 +103,12 @@ class Brief:
     spool: Path | str  # the URL of a database
     reserve: int
     message_size: int
+    hold: float  # seconds
     listen: Sequence[ListenBrief]
     dkim: DkimBrief
     aliases: AliasesBrief
     route: Sequence[RouteBrief]
+    rewriting: Rewriting | None = None
 
 
 def load_brief(path: Path | None = None) -> Brief:
@@ -103,7 +123,9 @@ def load_brief(path: Path | None = None) -> Brief:
     tables = parse_toml(text) if isinstance(text, str) else text
     if not isinstance(tables, Unreadable) and (tables or path is None):
         try:
-            return _plain(tables, path.absolute().parent if path else Path())
+            brief = _plain(tables, path.absolute().parent if path else Path())
+            own = own_place() if path is None else None
+            return replace(brief, spool=own.spool, listen=(ListenBrief(port=own.port),)) if own else brief
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
     from postroad.config.loading import load  # noqa: PLC0415  # the whole, if need be
@@ -113,22 +135,27 @@ def load_brief(path: Path | None = None) -> Brief:
 
 def brief_of(config: Config) -> Brief:
     """The same of settings that are read."""
+    from postroad.config.identity import named  # noqa: PLC0415  # as below
+    from postroad.config.rewrite import rewriting_of  # noqa: PLC0415  # of settings that are read in full
+
     return Brief(
         config.hostname,
         config.own,
         config.spool.place,
         config.spool.reserve,
         config.limits.message_size,
+        config.limits.hold,
         tuple(ListenBrief(each.address, each.port, each.tls) for each in config.listen),
         DkimBrief(config.dkim.keys, config.dkim.subdomains, config.dkim.canonicalization, config.dkim.valid),
         AliasesBrief(config.aliases.table, config.aliases.file),
         tuple(RouteBrief(each.domains) for each in config.route),
+        rewriting_of(config, named(config.hostname)),
     )
 
 
 def _plain(tables: Table, folder: Path) -> Brief:
     """Of a file that says nothing unusual; some error of another one."""
-    if not tables.keys() <= TABLES:
+    if not tables.keys() <= TABLES or tables.get("rewrite") or "senders" in _table(tables, "relay"):
         raise KeyError
     spool, limits, hostname = _table(tables, "spool"), _table(tables, "limits"), tables.get("hostname")
     if not spool.keys() <= {"path", "reserve", "history", "node"}:
@@ -139,6 +166,7 @@ def _plain(tables: Table, folder: Path) -> Brief:
         read_path(spool["path"], folder) if "path" in spool else usual_spool(),
         read_size(spool.get("reserve", RESERVE)),
         read_size(limits.get("message_size", MESSAGE_SIZE)),
+        read_duration(limits.get("hold", HOLD_S)),
         tuple(_ports(tables)) if "listen" in tables else (ListenBrief(),),
         _signing(_table(tables, "dkim"), folder),
         _names(_table(tables, "aliases"), folder),

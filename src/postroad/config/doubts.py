@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from postroad.config.identity import aliases_of, hostname_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
+from postroad.config.rewrite import rewriting_of
 from postroad.dns import parse_server, system_servers
 from postroad.files import plain_octets
 from postroad.net import host_name, interface_addresses
+from postroad.rewrite import SenderIdentity
 from postroad.routing import Own
 from postroad.words.inputs import InputError, readable
 from postroad.words.names import Unreadable
@@ -43,6 +45,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     yield from _of_certificate(config, now or datetime.now(UTC))
     yield from _of_signing(config, (now or datetime.now(UTC)).timestamp())
     yield from _of_aliases(config)
+    yield from _of_senders(config)
     yield from _of_name_servers(config)
     yield from _of_tls_reports(config)
     own = _own(config)
@@ -149,6 +152,19 @@ def _may_be_key(path: Path) -> bool:
     return (
         not (path.is_dir() and path.suffix != ".pem") and path.suffix not in (".txt", ".zone") and path.name[0] != "."
     )
+
+
+def _of_senders(config: Config) -> Iterator[str]:
+    tables = {"relay.senders": config.relay.senders, "rewrite.fixed": config.rewrite.fixed}
+    for name, each in ((f"{name}[{at}]", each) for name, some in tables.items() for at, each in enumerate(some, 1)):
+        if each.users and not config.relay.users:
+            yield f"{name}.users: nobody can log in, because relay.users is not set"
+    rewriting = rewriting_of(config, hostname_of(config))
+    for number, fixed in enumerate(config.rewrite.fixed, 1):
+        if rewriting and fixed.networks:
+            client = SenderIdentity(fixed.networks[0][0])
+            if (rewriter := rewriting.of(client)) and rewriter.refusal(fixed.sender):
+                yield f"rewrite.fixed[{number}]: [[relay.senders]] refuses {fixed.sender} from {client.address}; add it"
 
 
 def _of_aliases(config: Config) -> Iterator[str]:

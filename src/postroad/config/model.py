@@ -31,6 +31,7 @@ from postroad.config.kinds import (
     RouteName,
     Server,
 )
+from postroad.config.rewrite import AllowedTable, RewriteTable
 from postroad.config.spool import SpoolTable
 from postroad.config.table import AtLeastOne, Port, SettingsTable
 from postroad.config.tls_report import TlsReportTable
@@ -80,6 +81,9 @@ class RelayTable(SettingsTable):
         default=False, description="Also allow AUTH without TLS for clients on this machine."
     )
     complete_headers: bool = Field(default=True, description="Add Date and Message-ID if a message lacks them.")
+    senders: tuple[AllowedTable, ...] = Field(
+        default=(), description="Who may send as whom; better written as `[[relay.senders]]` tables."
+    )
 
 
 class DkimTable(SettingsTable):
@@ -418,6 +422,7 @@ class Config(SettingsTable):
     listen: tuple[ListenTable, ...] = Field(default=(ListenTable.model_construct(),))
     tls: TlsTable = TlsTable.model_construct()
     relay: RelayTable = RelayTable.model_construct()
+    rewrite: RewriteTable = RewriteTable.model_construct()
     dkim: DkimTable = DkimTable.model_construct()
     aliases: AliasesTable = AliasesTable.model_construct()
     limits: LimitsTable = LimitsTable.model_construct()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -13,8 +15,9 @@ from postroad.config.model import Config
 from postroad.config.problems import is_list, section_in
 from postroad.config.values import SPOOL
 
-HEAD = """# Settings
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
+ABOUT = """\
 One TOML file: `--config FILE`, else `$POSTROAD_CONFIG`, else `/etc/postroad/postroad.toml`. Every key has a default, so
 an empty file is a relay for this machine. `postroad config check FILE` tests one, `postroad config show` prints the
 settings in effect.
@@ -22,10 +25,22 @@ settings in effect.
 Times are seconds, or texts as `"250ms"`, `"90s"`, `"5m"`, `"4h"`, `"1h30m"`, `"5d"`. Sizes are octets, or texts as
 `"500KiB"`, `"50MiB"`. Relative paths begin in the folder of the file. In errors, tables in double brackets are counted
 from 1: `listen[2].port`.
+"""
+HEAD = f"""# Settings
 
+{ABOUT}
 This page is written by `python -m tests.docs.generate` from `src/postroad/config/model.py`; a test compares them.
 An example: [postroad.toml](../examples/postroad.toml).
 """
+
+
+@dataclass(frozen=True, slots=True)
+class TableText:
+    """What a manual says of one table of the settings: for each key its default and its meaning, in Markdown."""
+
+    title: str
+    about: str
+    keys: Sequence[tuple[str, str, str]]
 
 
 def toml(config: Config) -> str:
@@ -45,13 +60,17 @@ def defaults(config: BaseModel, prefix: str = "") -> Iterator[str]:
 
 def reference() -> str:
     """The page with every setting: key, default, meaning."""
-    parts = [HEAD, *_page("Above all tables", Config)]
+    return "\n".join([HEAD, *(line for table in tables() for line in _page(table))])
+
+
+def tables() -> Iterator[TableText]:
+    """Every table that a file of settings may have, in order."""
+    yield _table("Above all tables", Config)
     for name, field in Config.model_fields.items():
         section = section_in(field.annotation)
         if section:
-            parts += _page(f"[[{name}]]" if is_list(field.annotation) else f"[{name}]", section)
-            parts += _inner(name, section, is_listed=is_list(field.annotation))
-    return "\n".join(parts)
+            yield _table(f"[[{name}]]" if is_list(field.annotation) else f"[{name}]", section)
+            yield from _inner(name, section, is_listed=is_list(field.annotation))
 
 
 def _file(config: Config, dumped: Mapping[str, Any]) -> Iterator[str]:
@@ -95,27 +114,38 @@ def choices(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401  # any annotation
 def value(dumped: object) -> str:
     """A value as TOML writes it."""
     if isinstance(dumped, dict):
-        return "{" + ", ".join(f"{name} = {value(each)}" for name, each in dumped.items() if each is not None) + "}"
+        return (
+            "{" + ", ".join(f"{_bare(name)} = {value(each)}" for name, each in dumped.items() if each is not None) + "}"
+        )
     if isinstance(dumped, list):
         return "[" + ", ".join(value(each) for each in dumped) + "]"
     return json.dumps(dumped, ensure_ascii=False)
 
 
-def _page(title: str, section: type[BaseModel]) -> list[str]:
-    rows = [
-        f"| `{name}` | {_default(name, section)} | {meaning(field)} |"
+def _bare(key: str) -> str:
+    """A key, in quotes where it needs some."""
+    return key if _BARE.match(key) else value(key)
+
+
+def _page(table: TableText) -> list[str]:
+    rows = [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in table.keys]
+    return [f"## {table.title}\n", f"{table.about}\n", "| key | default | meaning |", "| --- | --- | --- |", *rows, ""]
+
+
+def _table(title: str, section: type[BaseModel]) -> TableText:
+    keys = [
+        (name, _default(name, section), meaning(field))
         for name, field in section.model_fields.items()
         if section is not Config or not section_in(field.annotation)
     ]
-    text = "\n".join(line.strip() for line in (section.__doc__ or "").strip().splitlines())
-    return [f"## {title}\n", f"{text}\n", "| key | default | meaning |", "| --- | --- | --- |", *rows, ""]
+    return TableText(title, "\n".join(line.strip() for line in (section.__doc__ or "").strip().splitlines()), keys)
 
 
-def _inner(name: str, section: type[BaseModel], *, is_listed: bool) -> Iterator[str]:
+def _inner(name: str, section: type[BaseModel], *, is_listed: bool) -> Iterator[TableText]:
     for key, field in section.model_fields.items():
         inner = section_in(field.annotation)
         if inner:
-            yield from _page(f"{key} of [[{name}]]" if is_listed else f"[[{name}.{key}]]", inner)
+            yield _table(f"{key} of [[{name}]]" if is_listed else f"[[{name}.{key}]]", inner)
 
 
 def _default(name: str, section: type[BaseModel]) -> str:

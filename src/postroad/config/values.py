@@ -24,6 +24,7 @@ LOOPBACK: Address = ip_address("127.0.0.1")
 RESERVE = 64 * MIB
 WRITERS = "writers"  # what a spool in a folder has a lock of its own for
 MESSAGE_SIZE = 50 * MIB
+HOLD_S = 30 * 86400.0
 SPOOL = Path("/var/spool/postroad")
 
 _EXAMPLES = {"path": SPOOL, "zones": Path("/etc/postroad/example.com.zone")}  # of paths, by their keys

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from postroad.deliver.pool import Pool, door_of
 from postroad.deliver.settings import DeliverSettings
-from postroad.dialogue import HostError, Message, Session
-from postroad.net import NetError, NetErrorKind, Stream, connect
+from postroad.dialogue import NO_TIME_LEFT, HostError, Message, Session
+from postroad.net import NEVER, NetError, NetErrorKind, Stream, connect
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
 from postroad.words.light import light
 from postroad.words.names import Destination
@@ -22,12 +22,16 @@ from postroad.words.trail import Attempt, Target
 
 @light(frozen=True, slots=True)
 class Job:
-    """The input of one attempt: a message for recipients of one destination, and the order drawn for it."""
+    """The input of one attempt: a message for recipients of one destination, and the order drawn for it.
+
+    Nothing of it goes on after `until`, a time of the event loop.
+    """
 
     message: Message
     destination: Destination
     plan: Plan
     seed: int | None = None
+    until: float = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +125,21 @@ class _Run:
             outcome = Outcome(missed.result, Scope.HOST, missed.why, missed.status, Phase.POLICY)
             self._end(Ended(step.number, Phase.POLICY, host=outcome, proof=Proof(miss=demand.missed)))
             return
+        if self._now() >= self._job.until:
+            outcome = Outcome(Result.DEFERRED, Scope.US, NO_TIME_LEFT, "4.4.7", Phase.CONNECT)
+            self._end(Ended(step.number, Phase.CONNECT, host=outcome))
+            return
         try:
             stream = await self._connect(step.target)
         except NetError as error:
             scope = Scope.US if error.kind is NetErrorKind.LOCAL else Scope.HOST
-            outcome = Outcome(Result.DEFERRED, scope, error.why, "4.4.1", Phase.CONNECT)
+            is_late = self._now() >= self._job.until
+            why, status = (NO_TIME_LEFT, "4.4.7") if is_late else (error.why, "4.4.1")
+            outcome = Outcome(Result.DEFERRED, scope, why, status, Phase.CONNECT)
             self._end(Ended(step.number, Phase.CONNECT, host=outcome))
             return
         session = Session(stream, self._settings, step.target.exchange, demand)
+        session.allow_until(self._job.until)
         try:
             self._walk.tell(Connected(step.number), self._now())
             await session.greet()
@@ -145,7 +156,8 @@ class _Run:
         session.close()
 
     async def _connect(self, target: Target) -> Stream:
-        limit_s, port = self._settings.timeouts.connect_s, target.port or self._settings.port
+        limit_s = min(self._settings.timeouts.connect_s, self._job.until - self._now())
+        port = target.port or self._settings.port
         source = self._settings.source_for(target.address)
         return await connect(target.address, port, timeout_s=limit_s, source=source)
 

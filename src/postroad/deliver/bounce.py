@@ -139,7 +139,7 @@ class Bounces:
             reported,
             content.partition(b"\r\n\r\n")[0] + b"\r\n",
             content if content and wants_content(mail.envelope, mail.size) else None,
-            mail.received_at + self.expiry_s,
+            (mail.release_at or mail.received_at) + self.expiry_s,
             instead=instead,
         )
 

@@ -21,7 +21,7 @@ from postroad.deliver.trimming import trimmed, trimmed_pieces
 from postroad.deliver.world import Tasks
 from postroad.dialogue import Message, Pieces
 from postroad.routing import Refusal, Route
-from postroad.spool import Parcel
+from postroad.spool import Parcel, SpoolError
 from postroad.words.trail import Attempt
 
 WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
@@ -130,10 +130,14 @@ class Deliveries:
 
     def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
         if isinstance(done, BaseException):
-            if self._lease.holds(item.term):
-                self.put_off(item, done)
+            if not self._lease.holds(item.term):
+                self._leave(item)
+                self._exits.lapse(item)
+            elif isinstance(done, SpoolError) and done.is_passing:
+                self._leave(item)
+                self._exits.wait_for_spool(item, done)
             else:
-                self._lapse(item)
+                self.put_off(item, done)
             return
         course = item.course
         assert course is not None  # noqa: S101  # as in _begin
@@ -149,11 +153,6 @@ class Deliveries:
             self._queue.leave(item, self._now(), met_host=met_host)
             if self.pressure.line:
                 self.pressure.go_on()
-
-    def _lapse(self, item: Item) -> None:
-        """It is not sent, for it may be another node's."""
-        self._leave(item)
-        self._exits.lapse(item)
 
     def put_off(self, item: Item, bug: BaseException, done: Attempt | None = None) -> None:
         """Something is wrong with us: it is tried again later, until its time is over."""

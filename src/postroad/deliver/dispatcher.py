@@ -13,7 +13,7 @@ from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Session
 from postroad.routing import Ended, Walk
 from postroad.words.outcome import Phase
-from postroad.words.trace import nobody
+from postroad.words.trace import Event, Listener, nobody
 from postroad.words.trail import Attempt
 
 Greeted = Callable[[float], None]
@@ -79,19 +79,11 @@ class Dispatcher:
             if not isinstance(error, HostError):
                 dispatch.done(error)
                 return
-        news = _news(session, error)
-        if news is None:
-            self._spawn(self._walk(dispatch, None))
-            return
-        job, now = dispatch.job, self._now()
-        recipients = len(job.message.envelope.recipients)
-        walk = Walk.resumed(job.plan.targets, recipients, dispatch.settings.walk, news, began=dispatch.began, ended=now)
-        outcomes = walk.outcomes
-        if outcomes:
-            elapsed_ms = (now - dispatch.began) * 1000.0
-            dispatch.done(Attempt(job.destination, outcomes, walk.contacts, job.seed, elapsed_ms))
+        reached = _reached(dispatch.job, dispatch.settings, _news(session, error), dispatch.began, self._now())
+        if isinstance(reached, Attempt):
+            dispatch.done(reached)
         else:
-            self._spawn(self._walk(dispatch, BegunAttempt(walk, dispatch.began)))
+            self._spawn(self._walk(dispatch, reached))
 
     async def _walk(self, dispatch: _Dispatch, begun: BegunAttempt | None) -> None:
         try:
@@ -102,6 +94,47 @@ class Dispatcher:
             dispatch.done(bug)
         else:
             dispatch.done(done)
+
+
+async def attempt_again(job: Job, settings: DeliverSettings, listener: Listener, pool: Pool) -> Attempt:
+    """The same as `attempt`, over a resting connection where there is one, in the task of who asks."""
+    now = asyncio.get_running_loop().time
+    door, began = door_of(job.plan.targets[0], settings), now()
+    session = pool.take(door, job.plan.targets[0].demand)
+    if session is None:
+        return await attempt(job, settings, listener, pool)
+    session.allow_until(job.until)
+    lost: HostError | None = None
+    try:
+        await session.deliver(job.message, tuple(range(len(job.message.envelope.recipients))))
+        pool.give(door, session)
+    except HostError as error:
+        lost = error
+        session.close()
+    except BaseException:
+        session.close()
+        raise
+    reached = _reached(job, settings, _news(session, lost), began, now())
+    if not isinstance(reached, Attempt):
+        return await attempt(job, settings, listener, pool, begun=reached)
+    listener(Event("deliver.attempt.started", {"destination": job.destination, "seed": job.seed}))
+    listener(Event("deliver.contact.complete", {"number": 0, "contact": reached.contacts[0]}))
+    listener(Event("deliver.attempt.complete", {"attempt": reached}))
+    return reached
+
+
+def _reached(
+    job: Job, settings: DeliverSettings, news: Ended | None, began: float, now: float
+) -> Attempt | BegunAttempt | None:
+    """Where it stands after a resting connection: mostly that was all; None: as if there had been none."""
+    if news is None:
+        return None
+    recipients = len(job.message.envelope.recipients)
+    walk = Walk.resumed(job.plan.targets, recipients, settings.walk, news, began=began, ended=now)
+    outcomes = walk.outcomes
+    if outcomes:
+        return Attempt(job.destination, outcomes, walk.contacts, job.seed, (now - began) * 1000.0)
+    return BegunAttempt(walk, began)
 
 
 def _news(session: Session, lost: HostError | None) -> Ended | None:

@@ -103,7 +103,7 @@ def judge_on_route(
 def _judge(
     parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float, rng: Random, others: frozenset[int]
 ) -> Disposition:
-    received_at = parcel.mail.received_at
+    received_at = parcel.mail.release_at or parcel.mail.received_at  # what its sender held back has not waited yet
     if is_expired(schedule, received_at, now):
         outcomes = [
             outcome if index in others else _expired(outcome, schedule)

@@ -18,7 +18,7 @@ from postroad.deliver.queue import Item
 from postroad.deliver.settler import AGAIN_S, Settler
 from postroad.deliver.world import Tasks, World
 from postroad.pace import RetrySchedule, is_expired
-from postroad.spool import Parcel, Settlement, SpoolError, Trouble
+from postroad.spool import Parcel, Settlement, SpoolError
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Target
 
@@ -54,7 +54,7 @@ class Exits:
 
     def is_last(self, parcel: Parcel) -> bool:
         """Whether an attempt now is the last: it will not wait any longer."""
-        return is_expired(self.schedule, parcel.mail.received_at, self._world.wall())
+        return is_expired(self.schedule, parcel.mail.release_at or parcel.mail.received_at, self._world.wall())
 
     def judge(self, item: Item, course: AttemptOrder | None, done: Attempt) -> None:
         """As the attempt has it; whoever has to be told is told with the same commit."""
@@ -93,10 +93,18 @@ class Exits:
 
     def lapse(self, item: Item) -> None:
         """It may be another node's by now, for our lease ran out: if it is still ours, it waits as it did before."""
+        self._return_unsent(item, "the lease of this relay had run out", item.parcel.due_at)
+
+    def wait_for_spool(self, item: Item, trouble: SpoolError) -> None:
+        """Its content cannot be read while the spool is in trouble: that is no fault of the mail, and no attempt."""
+        self._world.tell_trouble(trouble)
+        self._return_unsent(item, "the spool could not be read", self._world.wall() + AGAIN_S)
+
+    def _return_unsent(self, item: Item, why: str, due_at: float) -> None:
         parcel = item.parcel
-        said = f"{Result.DEFERRED}: not sent, because the lease of this relay had run out"
+        said = f"{Result.DEFERRED}: not sent, because {why}"
         recipients = parcel.mail.envelope.recipients
-        settled = Settlement(parcel, recipients, parcel.due_at, "", counts=False, warned=parcel.warned, said=said)
+        settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
         self._settler.add(settled, partial(self._let_go, item))
 
     def put_off(self, item: Item, bug: BaseException, done: Attempt | None = None) -> None:
@@ -134,7 +142,7 @@ class Exits:
             try:
                 return await self.reporter.reports(item.parcel, verdict, self._world.wall())
             except SpoolError as trouble:
-                if trouble.kind in (Trouble.MISSING, Trouble.CORRUPT):  # waiting brings nothing back
+                if not trouble.is_passing:
                     raise
                 self._world.tell_trouble(trouble)
                 await asyncio.sleep(AGAIN_S)

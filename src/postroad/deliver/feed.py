@@ -10,7 +10,7 @@ from postroad.deliver.queue import Queue
 from postroad.deliver.settler import AGAIN_S
 from postroad.deliver.world import World
 from postroad.pace import RetrySchedule
-from postroad.spool import Claims, Parcel, SpoolError
+from postroad.spool import Claims, Parcel, Settlement, SpoolError
 
 STEP_S = 60.0  # a clock set back by less delays mail by less
 HEED_S = 3600.0
@@ -80,15 +80,30 @@ class Feed:
         with contextlib.suppress(SpoolError):
             await self.spool.release(parcels)
 
+    async def _put_back(self, early: Collection[Parcel]) -> None:
+        """What was made due before its sender wants it delivered, by a clock set back or by somebody, waits on."""
+        put_back = [
+            Settlement(each, each.mail.envelope.recipients, each.mail.release_at, counts=False, warned=each.warned)
+            for each in early
+        ]
+        try:
+            await self.spool.settle(put_back, self._wall())
+        except SpoolError:
+            await self.give_back(early)
+            raise
+
     async def wake(self, is_meant: Callable[[str], bool]) -> None:
         """A host answers again: all mail that waits for one, of these destinations, is due now, and told of."""
-        try:
-            woken = await self._hastened(is_meant)
-        except SpoolError as trouble:
-            self._world.tell_trouble(trouble)
-        else:
-            if woken:
-                self._world.tell("deliver.queue.woken", parcels=woken)
+        while not self._is_over:
+            try:
+                woken = await self._hastened(is_meant)
+            except SpoolError as trouble:  # nothing else would hasten it, once the spool is well
+                self._world.tell_trouble(trouble)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                if woken:
+                    self._world.tell("deliver.queue.woken", parcels=woken)
+                return
 
     async def _hastened(self, is_meant: Callable[[str], bool]) -> int:
         woken, after = 0, ""
@@ -126,7 +141,10 @@ class Feed:
         if self._is_over:  # since we asked
             await self.give_back(parcels)
             return 0.0
-        self._take(parcels)
+        early = [each for each in parcels if each.mail.release_at and each.mail.release_at > self._wall()]
+        self._take([each for each in parcels if each not in early] if early else parcels)
+        if early:
+            await self._put_back(early)
         if parcels:
             return 0.0
         due_at = await self.spool.next_due(full)

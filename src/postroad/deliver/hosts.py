@@ -63,6 +63,11 @@ class Hosts:
         self.probes.look()
         return is_news
 
+    def hasten(self) -> None:
+        """Ask those that mail waits for now, not when their penalty ends."""
+        self.health.hasten(self._now())
+        self.probes.look()
+
     def unhealthy_of(self, course: AttemptOrder) -> tuple[Target, ...]:
         """Those of its hosts that are unhealthy now."""
         return course.arranged(self.health, self._now()).unhealthy

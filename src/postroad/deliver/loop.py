@@ -11,6 +11,7 @@ from postroad.deliver.deliveries import Deliveries
 from postroad.deliver.exits import Exits
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
+from postroad.deliver.hurry import Hurry
 from postroad.deliver.neighbours import Neighbours
 from postroad.deliver.pool import Pool
 from postroad.deliver.queue import Item, Queue
@@ -38,6 +39,7 @@ class Loop:
         self.hosts = Hosts(settings.health, self._pool, self._now, self._changed)
         self._neighbours = Neighbours(spool, self.hosts, self._knows, world, self._now)
         self._feed = Feed(spool, self.queue, self._claimed, world, self._now)
+        self._hurry = Hurry(spool, self.hosts, self._tasks, world, self._now)
         self._exits = Exits(settings.schedule, reporter, self._feed, self.hosts, self._tasks, world)
         self._deliveries = Deliveries(self._feed, self._ways, self.hosts, self._exits, self._tasks, self._pump)
         self.pressure = self._deliveries.pressure
@@ -171,6 +173,7 @@ class Loop:
             self._deliveries.put_off(item, bug)
             return
         if course.unhealthy and course.is_blocked and self._exits.block(item, course):
+            self._hurry.look()
             return
         if not self._is_draining and self.queue.begin(item, course, self._now()):
             self._deliveries.begin(item)

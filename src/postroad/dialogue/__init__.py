@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.dialogue.conversation import HostError
+    from postroad.dialogue.conversation import NO_TIME_LEFT, HostError
     from postroad.dialogue.message import PIECE, Message, Pieces
     from postroad.dialogue.session import Session
     from postroad.dialogue.settings import ClientSettings, Credentials
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     message="PIECE Message Pieces",
-    conversation="HostError",
+    conversation="NO_TIME_LEFT HostError",
     session="Session",
     settings="ClientSettings Credentials",
 )

@@ -1,4 +1,4 @@
-"""Commands and replies in step, over one stream, by the one driver of `smtp.Client`."""
+"""Commands and replies in step, over one stream, by the one driver of `smtp.ClientEnd`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import contextlib
 from postroad.dialogue.hearing import Hearing
 from postroad.dialogue.message import PIECE
 from postroad.dialogue.settings import ClientSettings
-from postroad.net import Deadline, NetError, Stream
+from postroad.net import NEVER, Deadline, NetError, Stream
 from postroad.smtp import (
     Capabilities,
-    Client,
+    ClientEnd,
     ClientState,
     Command,
     Expect,
@@ -23,6 +23,8 @@ from postroad.smtp import (
 from postroad.words.outcome import Outcome, Phase, Scope, result_of
 from postroad.words.phrasebook import seconds
 from postroad.words.reply import Reply
+
+NO_TIME_LEFT = "the time limit for the whole delivery was up"
 
 
 class HostError(Exception):
@@ -43,7 +45,7 @@ class Conversation:
         self.is_gone = False  # the host has vanished, or stands still: a connection kept open brings nothing
         self._stream = stream
         self._settings = settings
-        self._client = Client()
+        self._client = ClientEnd()
         self._heard = Hearing(self._client, stream)
         self._replies = self._heard.replies
         self._deadline = Deadline(self._expire)
@@ -104,8 +106,13 @@ class Conversation:
         offered = self._client.capabilities
         return offered is not None and offered.dsn
 
+    def allow_until(self, until: float) -> None:
+        """Nothing is waited for longer than until this time of the event loop, whatever the time limits allow."""
+        self._deadline.until = until
+
     def rest(self) -> None:
         """Nothing is under way: no time limit runs."""
+        self._deadline.until = NEVER
         self._deadline.lift()
 
     def close(self) -> None:
@@ -196,9 +203,10 @@ class Conversation:
         """The time is up, unless a host is asked for a sign of life and gives one: then it may take a while."""
         sign_s = self._wait.sign_s or 0.0
         self._waited_s += sign_s
-        if 0 < self._waited_s < self._wait.limit_s and not self._stream.is_unheard(self._waited_s):
+        goes_on = self._waited_s < self._wait.limit_s and not self._deadline.is_over
+        if self._waited_s > 0 and goes_on and not self._stream.is_unheard(self._waited_s):
             return sign_s
-        self.is_gone = sign_s > 0
+        self.is_gone = sign_s > 0 and not self._deadline.is_over
         self._stream.abort()
         return None
 
@@ -214,6 +222,8 @@ class Conversation:
     def _lost(self, why: str) -> HostError:
         if self.is_gone:
             why = "the host did not answer on a reused connection"
+        elif self._deadline.is_missed and self._deadline.is_over:
+            return self.refuse(NO_TIME_LEFT, "4.4.7")
         elif self._deadline.is_missed:
             why = f"timed out after {seconds(self._wait.limit_s)}"
         return self.refuse(why, "4.4.2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from postroad.net import NetError, Stream
-from postroad.smtp import Bdat, Client, Ending, EndOfData, Unsolicited, Violation
+from postroad.smtp import Bdat, ClientEnd, Ending, EndOfData, Unsolicited, Violation
 from postroad.words.reply import Reply
 
 
@@ -14,7 +14,7 @@ class Hearing:
 
     __slots__ = ("_client", "_stream", "ending", "replies")
 
-    def __init__(self, client: Client, stream: Stream) -> None:
+    def __init__(self, client: ClientEnd, stream: Stream) -> None:
         self.replies: deque[Reply] = deque()
         self.ending: Ending | NetError | None = None
         self._client = client

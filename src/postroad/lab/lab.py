@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from types import TracebackType
@@ -11,36 +11,30 @@ from typing import Self
 
 from postroad.dns import Zones
 from postroad.lab.certificate import CertificateKind, lab_chain, lab_context
-from postroad.lab.moving import LOOPBACK_6, bring_home, names_at
+from postroad.lab.moving import LOOPBACK_6, as_written, bring_home
 from postroad.lab.nameserver import Nameserver, Order
+from postroad.lab.places import LabPlaces, NoExchangerError
 from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.lab.web import HOST, PolicyServer
 from postroad.net import NetError, bind
 from postroad.words import trace
 from postroad.words.faults import Fault
-from postroad.words.names import Address, parse_address
+from postroad.words.names import Address
 from postroad.words.trace import Event
 
 PORT_TRIES = 20  # a port free on one address may be taken on another
-
-
-class NoExchangerError(KeyError):
-    """The error that a lab's zones do not name an address."""
-
-    def __str__(self) -> str:
-        """The sentence as it is; a KeyError shows it in quotes."""
-        return str(self.args[0])
 
 
 class Lab:
     """A name server and exchangers on loopback: `async with Lab(zones) as lab:`.
 
     Addresses of the zones that are not on loopback are moved there (`moved`), and answered so. All exchangers listen on
-    the same port: the one given, or one that is free on all their addresses. `faults` and `set_fault` take addresses
-    as written in the zones or as moved, and so does `certificates`. With `tls` STARTTLS is offered, with a certificate
+    the same port: the one given, or one that is free on all their addresses. `faults`, `set_fault` and `certificates`
+    take names, and addresses as written in the zones or as moved. With `tls` STARTTLS is offered, with a certificate
     of that kind (True: self-signed) or of the one in `certificates`, which alone offer it otherwise. `policies` are
     MTA-STS policies by domain, served at the addresses of `mta-sts.DOMAIN`. With `keep` off messages are counted and
-    dropped. With `requiretls` all offer REQUIRETLS (RFC 8689), and TLS.
+    dropped; `save` is given each before it is accepted, and may refuse it by an OSError. With `requiretls` all offer
+    REQUIRETLS (RFC 8689), and TLS. `moves`: off in a network namespace of one's own, where every address is at hand.
     """
 
     def __init__(  # noqa: PLR0913  # each has a default and is written by name, in tests by the hundred
@@ -48,6 +42,7 @@ class Lab:
         zones: Zones,
         *,
         port: int = 0,
+        dns_port: int = 0,
         order: Order | str = Order.FIXED,
         seed: int = 0,
         faults: Mapping[Address, Fault] | Mapping[str, Fault] | None = None,
@@ -57,22 +52,27 @@ class Lab:
         policies: Mapping[str, str] | None = None,
         requiretls: bool = False,
         keep: bool = True,
+        save: Callable[[Received], None] | None = None,
+        moves: bool = True,
     ) -> None:
-        self._home = bring_home(zones, has_ipv6=_has_ipv6())
+        self._home = bring_home(zones, has_ipv6=_has_ipv6()) if moves else as_written(zones)
+        self.places = LabPlaces(self._home)
         self._wanted = port
+        self._dns_port = dns_port
         self._tell = listener
         self.moved = self._home.moved
         self.nameserver = Nameserver(self._home.zones, order=Order(order), rng=Random(seed), listener=listener)
         self.received: list[Received] = []
         taken = self.received.append if keep else None
-        habits = Habits(requiretls=requiretls, keep=keep, listener=listener, taken=taken)
+        habits = Habits(requiretls=requiretls, keep=keep, listener=listener, taken=taken, save=save)
         self.exchangers = {address: LabExchanger(address, port, habits) for address in self._home.served}
-        for address, fault in (faults or {}).items():
-            self.at(address).fault = fault
+        for where, fault in (faults or {}).items():
+            for exchanger in self.those(where):
+                exchanger.fault = fault
         usual = dict.fromkeys(
             self.exchangers, CertificateKind.SELF_SIGNED if tls is True or (requiretls and not tls) else tls
         )
-        others = {self.at(address).address: kind for address, kind in (certificates or {}).items()}
+        others = {each.address: kind for where, kind in (certificates or {}).items() for each in self.those(where)}
         self.certificates = {address: kind for address, kind in usual.items() if kind} | others
         self._show(self.certificates)
         web = [address for domain in policies or {} for address in self._addresses_of(HOST + domain)]
@@ -80,13 +80,13 @@ class Lab:
 
     def _show(self, kinds: Mapping[Address, CertificateKind]) -> None:
         """Let exchangers offer STARTTLS, each with a certificate of its kind."""
-        names = names_at(self._home.zones) if kinds else {}
+        names = self.places.names if kinds else {}
         for address, kind in kinds.items():
             exchanger, known = self.exchangers[address], names.get(address, ())
             exchanger.habits = replace(exchanger.habits, tls=lab_context(kind, known), shown=lab_chain(kind, known))
 
     def _addresses_of(self, name: str) -> list[Address]:
-        found = [address for address, names in names_at(self._home.zones).items() if name in names]
+        found = [address for address, names in self.places.names.items() if name in names]
         if not found:
             raise NoExchangerError(f"no zone of this lab has an address of {name}, where the policy would be served")
         return found
@@ -101,27 +101,39 @@ class Lab:
         """The port of all exchangers."""
         return next((exchanger.port for exchanger in self.exchangers.values()), self._wanted)
 
-    def at(self, address: Address | str) -> LabExchanger:
-        """The exchanger at an address, as written in the zones or as moved.
+    def those(self, where: Address | str) -> tuple[LabExchanger, ...]:
+        """The exchangers at an address, as written in the zones or as moved, or at all addresses of a name.
 
         Raises:
-            NoExchangerError: no zone names that address.
+            NoExchangerError: no zone has that address or name, or several names begin so.
 
         """
-        place = parse_address(address) if isinstance(address, str) else address
-        if place is None or self.moved.get(place, place) not in self.exchangers:
-            written = ", ".join(map(str, dict.fromkeys((*self.moved, *self.exchangers))))
-            there = f"there are {written}" if written else "its zones have no address"
-            raise NoExchangerError(f"no exchanger of this lab is at {address}; {there}")
-        return self.exchangers[self.moved.get(place, place)]
+        return tuple(self.exchangers[address] for address in self.places.find(where))
+
+    def at(self, where: Address | str) -> LabExchanger:
+        """The one exchanger at an address or name.
+
+        Raises:
+            NoExchangerError: as for `those`; or there are several.
+
+        """
+        found = self.those(where)
+        if len(found) > 1:
+            addresses = ", ".join(str(each.address) for each in found)
+            raise NoExchangerError(f"{where} has several addresses; write one of {addresses}")
+        return found[0]
 
     def shown(self, address: Address | str) -> tuple[bytes, ...]:
         """The certificates that an exchanger shows in a TLS handshake, in DER; nothing if none comes about."""
         return self.at(address).shown
 
-    async def set_fault(self, address: Address | str, fault: Fault) -> None:
-        """Let the exchanger at an address behave otherwise from now on; see `LabExchanger.set_fault`."""
-        await self.at(address).set_fault(fault)
+    async def set_fault(self, where: Address | str, fault: Fault) -> tuple[LabExchanger, ...]:
+        """Let the exchanger at an address, or all of a name, behave otherwise; see `LabExchanger.set_fault`."""
+        changed = self.those(where)
+        for each in changed:
+            await each.set_fault(fault)
+            self._tell(Event("lab.fault.set", {"address": str(each.address), "fault": str(fault)}))
+        return changed
 
     def counts(self, what: str = "received") -> dict[Address, int]:
         """How many messages each exchanger has taken, or how often it was connected, greeted, rcpt or closed."""
@@ -141,7 +153,7 @@ class Lab:
         await self._stop()
 
     async def _start(self) -> None:
-        await self.nameserver.start()
+        await self.nameserver.start(port=self._dns_port)
         await self._agree_on_port()
         self._hold_web()
         starts = (self.web.start(), *(exchanger.start() for exchanger in self.exchangers.values()))

@@ -56,6 +56,13 @@ def bring_home(zones: Zones, *, has_ipv6: bool) -> LoopbackZones:
     )
 
 
+def as_written(zones: Zones) -> LoopbackZones:
+    """Every address where it is: in a network namespace that routes them all to itself."""
+    answers = (rrset for (_, kind), rrset in zones.rrsets.items() if kind in (dns.rdatatype.A, dns.rdatatype.AAAA))
+    written = dict.fromkeys(ip_address(record.address) for rrset in answers for record in rrset)
+    return LoopbackZones(zones, tuple(each for each in written if each != UNSPECIFIED), {}, ())
+
+
 def names_at(zones: Zones) -> Mapping[Address, tuple[str, ...]]:
     """The names that lead to each address, aliases too."""
     names: dict[Address, dict[str, None]] = {}

@@ -1,7 +1,7 @@
 """The lab for the tests of other projects: `postroad_lab` brings up a nameserver and exchangers with faults.
 
     def test_my_mailer_tries_the_second_exchanger(postroad_lab):
-        lab = postroad_lab(ZONE, faults={"127.0.0.11": "refuse"})
+        lab = postroad_lab(ZONE, faults={"mail1": "refuse"})
         my_mailer.send(message, resolver=lab.resolver, port=lab.port)
         assert ["127.0.0.12"] == [str(received.address) for received in lab.received]
 
@@ -61,9 +61,9 @@ class RunningLab:
         """Every message taken so far, in order."""
         return list(self.lab.received)
 
-    def set_fault(self, address: str, fault: str) -> None:
-        """Let an exchanger misbehave from now on, as `refuse` or `slow:2`."""
-        self._do(self.lab.set_fault(address, _fault(fault)))
+    def set_fault(self, where: str, fault: str) -> None:
+        """Let the exchanger of a name or address misbehave from now on, as `refuse` or `slow:2`; `none` ends it."""
+        self._do(self.lab.set_fault(where, _fault(fault)))
 
     def stop(self) -> None:
         """Take the lab down."""
@@ -80,9 +80,10 @@ class RunningLab:
 def postroad_lab() -> Iterator[Callable[..., RunningLab]]:
     """A function `(zone, faults={}, order="fixed", tls=False, certificates={}, policies={})` that brings a lab up.
 
-    It is taken down after the test. `zone` is the text of an RFC 1035 master file, or the Path of one. `certificates`
-    says by address what is shown after STARTTLS: good, expired, foreign, wrong-name or self-signed. `policies` are
-    MTA-STS policies by domain, for a zone that has mta-sts.DOMAIN.
+    It is taken down after the test. `zone` is the text of an RFC 1035 master file, or the Path of one. `faults` are
+    by name or address, as {"mail1": "refuse"}. `certificates` says, in the same way, what is shown after STARTTLS:
+    good, expired, foreign, wrong-name or self-signed. `policies` are MTA-STS policies by domain, for a zone that has
+    mta-sts.DOMAIN.
     """
     with ExitStack() as stack:
 

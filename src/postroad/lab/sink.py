@@ -54,11 +54,12 @@ NO_HANDSHAKE = frozenset(
 )
 GARBAGE = b"This is not TLS\r\n"
 TAKEN = Reply(250, ("2.0.0 Taken",))
+UNSAVED = 452  # RFC 5321 section 4.2.3: insufficient system storage; the sender keeps its mail
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that an exchanger of the lab took: its envelope, octets, client, time and TLS."""
+    """A message that an exchanger of the lab took: its envelope, octets, client (and its EHLO), time and TLS."""
 
     address: Address  # the exchanger's
     envelope: Envelope
@@ -66,6 +67,7 @@ class Received:
     peer: Endpoint
     at: float  # seconds since the epoch
     tls: str | None
+    client_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Habits:
     keep: bool = True
     listener: trace.Listener = trace.nobody
     taken: Callable[[Received], None] | None = None  # hears of every message that is kept
+    save: Callable[[Received], None] | None = None  # is given each message first; OSError: it cannot be accepted now
 
 
 class OpenPort(Protocol):
@@ -174,7 +177,14 @@ class LabExchanger:
             self.habits.listener(Event(f"lab.smtp.{what}", facts))
 
     def take(self, message: Received) -> None:
-        """Keep a message, or let it go."""
+        """Keep a message, or let it go.
+
+        Raises:
+            OSError: it cannot be saved.
+
+        """
+        if self.habits.save:
+            self.habits.save(message)
         self.tell("received", message.peer, size=len(message.content), recipients=len(message.envelope.recipients))
         if self.habits.keep:
             self.received.append(message)
@@ -288,8 +298,14 @@ class _Session:
         if self._mode is Mode.E451:
             return self._server.reply(AFTER_DOT)
         envelope = self._server.transaction.envelope
-        came = Received(self._exchanger.address, envelope, content, self._peer, time.time(), self._stream.tls)
-        self._exchanger.take(came)
+        client = self._server.client_name
+        came = Received(self._exchanger.address, envelope, content, self._peer, time.time(), self._stream.tls, client)
+        try:
+            self._exchanger.take(came)
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            self._exchanger.tell("unsaved", self._peer, why=why)
+            return self._server.reply(Reply(UNSAVED, (f"4.3.1 The lab cannot save it: {why}",)))
         if self._mode is Mode.DROP:
             self._is_over = True
             return b""
@@ -297,6 +313,7 @@ class _Session:
 
     async def _start_tls(self) -> None:
         """Answer STARTTLS and go on under it; with a fault for it: refuse it, close, or send garbage for TLS."""
+        self._exchanger.tell("starttls", self._peer)
         if self._mode in AT_STARTTLS:
             self._stream.write(self._server.reply(AT_STARTTLS[self._mode]))
             return

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.net.deadline import Deadline
+    from postroad.net.deadline import NEVER, Deadline
     from postroad.net.descriptors import open_more
     from postroad.net.interfaces import host_name, interface_addresses, source_towards
     from postroad.net.memory import pair
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = door(
     __name__,
-    deadline="Deadline",
+    deadline="NEVER Deadline",
     descriptors="open_more",
     interfaces="host_name interface_addresses source_towards",
     memory="pair",

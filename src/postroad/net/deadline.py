@@ -11,11 +11,12 @@ NEVER = float("inf")
 class Deadline:
     """A timer that calls `missed` when the time last allowed is over, unless that gives more seconds.
 
-    Moving it further away costs next to nothing.
+    Moving it further away costs next to nothing. No wait goes on after `until`, a time of the event loop.
     """
 
     def __init__(self, missed: Callable[[], float | None]) -> None:
         self.is_missed = False
+        self.until = NEVER
         self._loop = asyncio.get_running_loop()
         self._missed = missed
         self._at = NEVER
@@ -24,9 +25,15 @@ class Deadline:
 
     def allow(self, limit_s: float) -> None:
         """So many seconds from now on."""
-        self._at = self._loop.time() + limit_s
+        at = self._loop.time() + limit_s
+        self._at = min(self.until, at)
         if self._at < self._rings_at:
             self._arm()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left for anything."""
+        return self._loop.time() >= self.until
 
     def lift(self) -> None:
         """No limit until the next one is set."""

@@ -122,6 +122,12 @@ class Health:
         found = ((address, it.failed_at) for address, it in reversed(self._unhealthy.items()) if not it.is_hearsay)
         return dict(islice(((one, at) for one, at in found if now - at < self.policy.told_s), self.policy.most_told))
 
+    def hasten(self, now: float) -> None:
+        """Somebody knows better: all are probed now, and whoever fails again begins with the first penalty."""
+        for penalty in self._unhealthy.values():
+            penalty.until = min(penalty.until, now)
+            penalty.penalty_s = self.policy.first_penalty_s / self.policy.factor
+
     def is_healthy(self, address: Address, now: float) -> bool:
         """Whether deliveries may use it freely: neither penalised nor waiting for a probe."""
         penalty = self._unhealthy.get(address)

@@ -20,6 +20,8 @@ _DATE, _MESSAGE_ID = re.compile(rb"\ndate[ \t]+:"), re.compile(rb"\nmessage-id[ 
 # What may stand in a Received field as it was said: a name or an address literal, and no comment or fold of its own
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}\Z|\[[A-Za-z0-9:.]{1,60}\]\Z")
 
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9_.-]+\Z")
+
 
 class Head(NamedTuple):
     """What the header says, as far as a relay needs to know."""
@@ -53,6 +55,7 @@ class Stamp(NamedTuple):
     id: str
     at: float
     recipient: Mailbox | None = None  # where there is one only: the others are nobody's business
+    sender: Mailbox | None = None  # as the client said it, where it was rewritten
 
 
 def read_head(message: bytes) -> Head:
@@ -80,9 +83,11 @@ def prefix(head: Head, hop: Hop, stamp: Stamp, *, completes: bool) -> bytes:
 
 def received(hop: Hop, stamp: Stamp) -> str:
     """The Received field, CRLF included."""
-    id_, at, recipient = stamp
+    id_, at, recipient, sender = stamp
     to = f"\r\n\tfor <{recipient.text}>" if recipient else ""
-    return f"{hop.opening}{id_}{to}; {format_date(int(at))}\r\n"
+    # As a comment in Exim's words; where it could end one, or needs quotes, the log has it alone
+    was = f"\r\n\t(envelope-from <{sender.text}>)" if sender and _PLAIN.match(sender.text) else ""
+    return f"{hop.opening}{id_}{to}{was}; {format_date(int(at))}\r\n"
 
 
 def protocol(*, extended: bool, tls: bool, authenticated: bool, smtputf8: bool) -> str:

@@ -13,10 +13,11 @@ from postroad.receive.policy import Peer
 from postroad.receive.shared import Shared
 from postroad.sign import MessageSigner, whole_lines
 from postroad.spool import PIECE, SpoolError
-from postroad.words.mail import Envelope, needs_smtputf8
+from postroad.words.mail import Envelope, Mailbox, needs_smtputf8
 from postroad.words.reply import Reply
 
 if TYPE_CHECKING:
+    from postroad.rewrite import Rewriter
     from postroad.sign import SigningPolicy
 
 CROWDED = Reply(452, ("4.3.1 too much mail at once, try again later",))
@@ -26,30 +27,34 @@ LOOPING = Reply(554, ("5.4.6 too many hops: mail loop",))
 class MessageSource:
     """The sender of a message, and the protocol it came `by`: for its Received field and its origin.
 
-    `name` is the one the client gave itself. `signing`: how its messages are signed, if they are.
+    `name` is the one the client gave itself. `signing`: how its messages are signed, if they are; `rewriter`: what is
+    done to them before.
     """
 
-    __slots__ = ("hop", "origin", "signing")
+    __slots__ = ("hop", "origin", "rewriter", "signing")
 
     def __init__(self, client: Peer, name: str, by: str, *, hostname: str, tls: str | None) -> None:
         user = f" as {client.user}" if client.user else ""
         self.hop = Hop(name, client.address, hostname, by, tls)
         self.origin = f"{client.address} ({name}) by {by}{user}"
         self.signing: SigningPolicy | None = None
+        self.rewriter: Rewriter | None = None
 
 
 class Incoming:
     """A message that is arriving, in the memory of one piece and one read.
 
-    Memory: PIECE and one read. What refuses it is told at its end.
+    Memory: PIECE and one read. What refuses it is told at its end. `said` is the reverse-path that the client said, if
+    it was rewritten.
     """
 
     __slots__ = (
-        *("_at", "_held", "_is_written", "_pieces", "_refusal", "_shared", "_signer", "_source"),
-        *("envelope", "id", "signed", "size", "unsigned"),
+        *("_at", "_held", "_is_written", "_origin", "_pieces", "_refusal", "_shared", "_signer"),
+        "_source",
+        *("envelope", "id", "said", "signed", "size", "unsigned"),
     )
 
-    def __init__(self, shared: Shared, source: MessageSource, envelope: Envelope) -> None:
+    def __init__(self, shared: Shared, source: MessageSource, envelope: Envelope, said: Mailbox | None = None) -> None:
         self.envelope = envelope
         self.id = ""  # from the moment its head is known
         self.size = 0
@@ -57,6 +62,8 @@ class Incoming:
         self._signer: MessageSigner | None = None
         self._shared = shared
         self._source = source
+        self.said = said
+        self._origin = ""
         self._at = 0.0
         self._pieces: list[bytes] = []
         self._held = 0
@@ -89,7 +96,7 @@ class Incoming:
             self._signer.feed(rest)
             self._shared.signatures.ask(partial(self._signer.fields, self._at), partial(self._signed, rest, kept))
             return True
-        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin)
+        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._origin)
         self._shared.keeper.keep(arrival, rest, kept)
         return True
 
@@ -145,6 +152,12 @@ class Incoming:
         """The head is here: count the hops, and put our fields in front."""
         shared, pieces = self._shared, self._pieces
         begin = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self._source.rewriter:
+            made = self._source.rewriter.content(begin)
+            if isinstance(made, Reply):
+                self._refuse(made)
+                return
+            pieces[:] = (begin := made,)
         head = read_head(begin)
         if head.hops > shared.settings.limits.hops:
             self._refuse(LOOPING)
@@ -157,8 +170,9 @@ class Incoming:
         if head.tls and head.begins_with_field and self.envelope.tls is None:
             self.envelope = replace(self.envelope, tls=head.tls)
         recipients = self.envelope.recipients
-        stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None)
+        stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None, self.said)
         pieces.insert(0, prefix(head, self._source.hop, stamp, completes=shared.settings.completes))
+        self._origin = f"{self._source.origin}, sent as {self.said}" if self.said else self._source.origin
         if self._source.signing:
             self._begin_signature(self._source.signing)
 
@@ -178,7 +192,7 @@ class Incoming:
             kept(front)
             return
         self.size += len(front)
-        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin, front)
+        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._origin, front)
         try:
             self._shared.keeper.keep(arrival, rest, kept)
         except Exception as problem:  # noqa: BLE001  # the client must not wait for ever

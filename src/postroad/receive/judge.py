@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroad.receive.policy import Peer, relay_refusal
+from postroad.receive.policy import Peer, relay_refusal, rewriter_for
 from postroad.receive.shared import Shared
 from postroad.smtp import Command, Data, Mail, Quit, Rcpt
 from postroad.words.reply import Reply
@@ -17,9 +17,12 @@ _ERRANDS = (Data, Quit)  # what brings a message on its way, as MAIL and RCPT; a
 
 
 class Judge:
-    """The judge of the commands of one connection. `client` is what is known of it by now."""
+    """The judge of the commands of one connection.
 
-    __slots__ = ("_closed", "_idle_commands", "_refused", "_shared", "client", "is_last", "messages")
+    `client` is what is known of it by now, `rewriter` what is done to its mail.
+    """
+
+    __slots__ = ("_closed", "_idle_commands", "_refused", "_shared", "client", "is_last", "messages", "rewriter")
 
     def __init__(self, shared: Shared, client: Peer) -> None:
         self.messages = 0
@@ -32,6 +35,8 @@ class Judge:
         """More is known of the client, or less."""
         self.client = client
         self._closed = relay_refusal(client, self._shared.settings)
+        rewriting = self._shared.settings.rewriting
+        self.rewriter = rewriter_for(client, rewriting) if rewriting and self._closed is None else None
 
     def refusal(self, command: Command, now: float) -> Reply | None:
         """The reply to a command if it is no."""
@@ -41,6 +46,10 @@ class Judge:
         elif isinstance(command, Mail):
             limits = settings.limits
             refusal = self._too_much(now) if self.is_last or limits.messages or limits.rate else None
+            if self._closed and (command.hold_for or command.hold_until):  # RFC 4865 is for submission only
+                return self._closed
+            if self.rewriter and refusal is None:
+                refusal = self.rewriter.refusal(command.reverse_path)
         elif not isinstance(command, _ERRANDS):
             self._idle_commands += 1
             refusal = TOO_IDLE if self._idle_commands > settings.limits.idle_commands else None

@@ -88,11 +88,19 @@ class Messages:
         server = self._server
         assert server.opened  # noqa: S101  # a message comes within one
         envelope = self._addressed(server.opened.envelope)
+        mail = server.opened.mail
+        if mail.hold_for or mail.hold_until:
+            release_at = mail.hold_until or self._shared.clock() + (mail.hold_for or 0)
+            envelope = replace(envelope, release_at=release_at)
+        said = None
+        if rewriter := self._judge.rewriter:
+            said, envelope = envelope.reverse_path, rewriter.envelope(envelope)
+            said = None if said == envelope.reverse_path else said
         facts = (self._judge.client, server.client_name, server.is_extended, envelope.smtputf8)
         if self._source is None or self._facts != facts:
             self._facts = facts
             self._source = self._described(*facts)
-        return Incoming(self._shared, self._source, envelope)
+        return Incoming(self._shared, self._source, envelope, said)
 
     def _described(self, client: Peer, name: str, extended: bool, smtputf8: bool) -> MessageSource:  # noqa: FBT001  # facts
         known = client.user is not None
@@ -101,6 +109,7 @@ class Messages:
         source = MessageSource(client, name, by, hostname=settings.hostname, tls=self._stream.tls)
         if settings.signing and relay_refusal(client, settings) is None:  # never what a stranger sends
             source.signing = settings.signing
+        source.rewriter = self._judge.rewriter
         return source
 
     def _addressed(self, envelope: Envelope) -> Envelope:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from postroad.receive.settings import Network, ReceiveSettings
 from postroad.words.names import Address
 from postroad.words.reply import Reply
+
+if TYPE_CHECKING:
+    from postroad.rewrite import Rewriter, Rewriting
 
 CLOSED = Reply(550, ("5.7.1 relaying denied",))
 CLOSED_NO_AUTH = Reply(550, ("5.7.1 relaying denied: authenticate first",))
@@ -38,6 +42,13 @@ def relay_refusal(client: Peer, settings: ReceiveSettings) -> Reply | None:
     if client.user is not None or is_among(client.address, settings.networks):
         return None
     return CLOSED_NO_AUTH if settings.users else CLOSED
+
+
+def rewriter_for(client: Peer, rewriting: Rewriting) -> Rewriter | None:
+    """What is done to the mail of a client that may relay; None for nothing."""
+    from postroad.rewrite import SenderIdentity  # noqa: PLC0415  # where something is rewritten
+
+    return rewriting.of(SenderIdentity(client.address, client.user))
 
 
 def may_authenticate(client: Peer, settings: ReceiveSettings) -> bool:

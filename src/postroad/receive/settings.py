@@ -14,6 +14,7 @@ from postroad.routing import Aliases
 from postroad.words.names import Address
 
 if TYPE_CHECKING:
+    from postroad.rewrite import Rewriting
     from postroad.sign import SigningPolicy
 
 MIB = 1024 * 1024
@@ -72,6 +73,7 @@ class ReceiveLimits:
     auth_failures: int = 3  # for each connection
     auth_failures_rate: int = 20  # a minute for each client
     octets: int = 64 * MIB  # of unfinished messages held in memory, all connections together
+    hold_s: int = 30 * 86400  # the longest that mail waits because its sender wants that; 0: it does not. mox: 60 days
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class ReceiveSettings:
     `completes`: Date and Message-ID are added where they are missing (RFC 6409 section 8).
     `aliases` say who gets mail for names of this machine.
     `signing`: how mail of those who may relay is signed, if it is.
+    `rewriting`: what is changed in it before, and who of them may send as whom.
     """
 
     hostname: str
@@ -96,3 +99,4 @@ class ReceiveSettings:
     timeouts: ReceiveTimeouts = field(default_factory=ReceiveTimeouts)
     aliases: Aliases = field(default_factory=Aliases)
     signing: SigningPolicy | None = None
+    rewriting: Rewriting | None = None

@@ -44,11 +44,13 @@ class Shared:
         """What a session on such a port offers to a client, by what is known of it now."""
         settings = self.settings
         starttls = tls is Tls.STARTTLS and settings.tls is not None
-        return _config(settings.hostname, settings.limits, starttls, may_authenticate(client, settings))
+        hold_s = settings.limits.hold_s  # up to a full minute: the same for all who come within it
+        until = int(self.clock() + hold_s) // 60 * 60 if hold_s else 0
+        return _config(settings.hostname, settings.limits, starttls, may_authenticate(client, settings), until)
 
 
 @lru_cache(maxsize=32)
-def _config(hostname: str, limits: ReceiveLimits, starttls: bool, auth: bool) -> ServerConfig:  # noqa: FBT001  # a cache has no keywords
+def _config(hostname: str, limits: ReceiveLimits, starttls: bool, auth: bool, hold_until: int) -> ServerConfig:  # noqa: FBT001  # a cache has no keywords
     return ServerConfig(
         hostname,
         size=limits.size,
@@ -56,5 +58,7 @@ def _config(hostname: str, limits: ReceiveLimits, starttls: bool, auth: bool) ->
         starttls=starttls,
         requiretls=True,
         auth=("PLAIN", "LOGIN") if auth else (),
+        hold_s=limits.hold_s,
+        hold_until=hold_until,
         limits=Limits(errors=limits.errors),
     )

@@ -197,7 +197,7 @@ def _picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
     """
     for parcel in parcels:
         mail = parcel.mail
-        if parcel.is_fresh and mail.origin.startswith("user ") and mail.origin.endswith(" by sendmail"):
+        if parcel.is_fresh and mail.origin.startswith("user ") and " by sendmail" in mail.origin:
             sender = str(mail.envelope.reverse_path or "<>")
             facts = {"id": mail.id, "sender": sender, "size": mail.size, "origin": mail.origin, "protocol": "sendmail"}
             yield Event("relay.pickup.complete", facts)

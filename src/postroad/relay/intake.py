@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,12 +43,15 @@ class Intake:
     def keep(self, arrival: Arrival, rest: bytes, kept: Kept) -> None:
         """Keep a message; durable when `kept` is called."""
         id_, envelope, at, size, origin, front = arrival
-        mail = StoredMail(id_, envelope, at, self._ids.seed(), size, origin)
+        release_at = envelope.release_at
+        if release_at:  # it is ours to hold it: no other host is asked
+            release_at, envelope = math.ceil(release_at), replace(envelope, release_at=None)
+        mail = StoredMail(id_, envelope, at, self._ids.seed(), size, origin, release_at)
         first, *others = envelope.recipients
         destinations = (
             {domain_of(each.mailbox) for each in envelope.recipients} if others else (domain_of(first.mailbox),)
         )
-        claims = self._loop.has_room_for(destinations)
+        claims = release_at is None and self._loop.has_room_for(destinations)
         adding = self._spool.add(mail, rest, claim=claims, front=front)
         added = adding if isinstance(adding, asyncio.Future) else asyncio.ensure_future(adding)
         added.add_done_callback(partial(self._added, kept, claims))

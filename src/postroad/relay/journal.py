@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from postroad.deliver import Disposition
-from postroad.relay.event_bus import LOST, Told
+from postroad.relay.event_bus import Told
+from postroad.relay.log_lines import LINES
 from postroad.spool import Parcel
 from postroad.words.jsontext import encoder
 from postroad.words.trace import Event
@@ -30,32 +31,7 @@ Facts = dict[str, Any]
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 """How much an event matters, each with its number in syslog(3)."""
 
-_INFO = LEVELS["info"]
-
-LEVEL_OF = {
-    "receive.session.started": "debug",
-    "receive.session.complete": "debug",
-    "receive.message.complete": "info",
-    "deliver.parcel.broken": "error",
-    "deliver.queue.aside": "debug",
-    "deliver.set.blocked": "warning",
-    "deliver.spool.failed": "error",
-    "gather.sts.broken": "error",
-    "relay.alias.missing": "warning",
-    "relay.bug.caught": "error",
-    "relay.dane.missing": "error",
-    "relay.dane.off": "warning",
-    "relay.exception.over": "warning",
-    "relay.parent.gone": "error",
-    "relay.reload.failed": "error",
-    "relay.sessions.lost": "warning",
-    "relay.spool.burdened": "warning",
-    "relay.spool.failed": "error",
-    "relay.spool.repaired": "warning",
-    LOST: "warning",
-}
-"""Of events whose name does not say it: what ends in `.failed` is a warning, everything else info."""
-
+LEVEL_OF = {line.name: line.level for line in LINES if line.level}
 
 _USUAL = frozenset({"receive.message.complete", "deliver.parcel.complete"})  # never less than info
 
@@ -95,10 +71,8 @@ class Journal:
         if event.name in _USUAL and self.style.level == "info":
             return True
         least = LEVELS[self.style.level]
-        level = LEVEL_OF.get(event.name)
-        if level is None and least >= _INFO:  # of these none matters less
-            return True
-        return LEVELS[level or level_of(event)] <= least
+        level = LEVEL_OF.get(event.name) or level_of(event)
+        return LEVELS[level] <= least
 
     def take(self, batch: Sequence[Told]) -> None:
         """Write events down."""
@@ -168,13 +142,10 @@ def is_journald() -> bool:
 
 def level_of(event: Event) -> str:
     """The level of an event."""
-    level = LEVEL_OF.get(event.name)
-    if level:
-        return level
     if event.name == "deliver.parcel.complete":
         verdict = event.fields["verdict"]
         return "warning" if verdict.failed or verdict.left or verdict.sent_on else "info"
-    return "warning" if event.name.endswith(".failed") else "info"
+    return LEVEL_OF.get(event.name, "info")
 
 
 def _gathered(lines: Sequence[bytes], piece: int) -> Iterator[bytes]:

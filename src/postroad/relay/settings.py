@@ -20,7 +20,7 @@ from postroad.build import (
     system_trust,
     trust_of,
 )
-from postroad.config import aliases_of, hostname_of, node_of
+from postroad.config import aliases_of, hostname_of, node_of, rewriting_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -220,12 +220,14 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
             limits.auth_failures,
             limits.auth_failures_per_minute,
             limits.memory,
+            int(limits.hold),
         ),
         timeouts=ReceiveTimeouts(
             timeouts.command, timeouts.block, timeouts.tls, timeouts.session, least_rate=timeouts.least_rate
         ),
         aliases=aliases_of(config),
         signing=build_signing(config.dkim),
+        rewriting=rewriting_of(config, hostname),
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
+    from postroad.smtp.client import Capabilities, ClientEnd, LocalProtocolError, SessionOver, UnsafeContent
     from postroad.smtp.events import (
         Answered,
         AuthGiven,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = door(
     __name__,
-    client="Capabilities Client LocalProtocolError SessionOver UnsafeContent",
+    client="Capabilities ClientEnd LocalProtocolError SessionOver UnsafeContent",
     events="Answered AuthGiven BodyComplete BodyPiece BodyRefused Closed Ending ServerEvent Unsolicited Violation",
     grammar="Auth BadSyntax Bdat Command Data Ehlo EndOfData Expn Helo Help Mail Noop Quit Rcpt Rset StartTls Vrfy "
     "parse_command",

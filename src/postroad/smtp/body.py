@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from postroad.smtp.client import Client
+from postroad.smtp.client import ClientEnd
 from postroad.smtp.grammar import Bdat
 from postroad.smtp.steps import MORE, Break, Step, Write
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -14,7 +14,7 @@ Piecewise = Generator[Step, Any, bytes]
 """Pieces of the content come in for More; its result are the last octets, which are not written yet."""
 
 
-def at_once(client: Client, whole: bytes | None, *, chunks: bool, is_wanted: bool) -> bytes:
+def at_once(client: ClientEnd, whole: bytes | None, *, chunks: bool, is_wanted: bool) -> bytes:
     """All that is to be sent of a message; nothing if it comes in pieces.
 
     An empty one to a host that says 354 though it refused all (RFC 2920 section 3.1).
@@ -28,7 +28,7 @@ def at_once(client: Client, whole: bytes | None, *, chunks: bool, is_wanted: boo
     return client.send_message(whole)
 
 
-def piece_by_piece(client: Client, size: int, *, chunks: bool) -> Piecewise:
+def piece_by_piece(client: ClientEnd, size: int, *, chunks: bool) -> Piecewise:
     """A message that comes in pieces, after 354 or as one chunk."""
     if not chunks:
         piece = yield MORE

@@ -45,6 +45,7 @@ class Capabilities:
     dsn: bool = False
     requiretls: bool = False  # under TLS only: RFC 8689 section 2
     enhanced_status_codes: bool = False
+    future_release: bool = False  # RFC 4865
     auth: frozenset[str] = frozenset()
 
 
@@ -63,6 +64,7 @@ def read_capabilities(reply: Reply, *, is_tls: bool = False) -> Capabilities:
         dsn="DSN" in offered,
         requiretls=is_tls and "REQUIRETLS" in offered,
         enhanced_status_codes="ENHANCEDSTATUSCODES" in offered,
+        future_release="FUTURERELEASE" in offered,
         auth=frozenset(offered.get("AUTH", ())),
     )
 
@@ -72,7 +74,7 @@ def _size(words: list[str]) -> int:
     return int(words[0]) if words and words[0].isascii() and words[0].isdigit() and len(words[0]) <= 20 else 0
 
 
-class Client:
+class ClientEnd:
     """An SMTP session as the client sees it, without I/O.
 
     Commands may be sent ahead of the replies to earlier ones (RFC 2920); replies come out in their order. `state` is

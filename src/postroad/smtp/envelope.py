@@ -20,6 +20,9 @@ def why_unable(offered: Capabilities, envelope: Envelope, size: int, *, smtputf8
     if smtputf8 and not offered.smtputf8:
         text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"
         return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.6.7", Phase.MAIL)
+    if envelope.release_at and not offered.future_release:
+        text = "the message is for later, and the host does not hold mail (FUTURERELEASE, RFC 4865)"
+        return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.5.4", Phase.MAIL)
     return None
 
 
@@ -33,6 +36,7 @@ def mail_to(offered: Capabilities, envelope: Envelope, size: int, *, smtputf8: b
         ret=envelope.ret if offered.dsn else None,
         envid=envelope.envid if offered.dsn else None,
         requiretls=offered.requiretls and envelope.tls is TlsWish.REQUIRED,
+        hold_until=envelope.release_at,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from postroad.words.light import light
 from postroad.words.mail import Mailbox, Recipient, parse_mailbox
+from postroad.words.moments import format_date_time, parse_date_time
 from postroad.words.names import Unreadable
 from postroad.words.reply import Reply
 
@@ -19,6 +20,7 @@ _PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
+_INTERVAL = re.compile(r"[1-9][0-9]{0,8}\Z")  # RFC 4865: nine digits, and not 0
 _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
 
@@ -48,6 +50,8 @@ class Mail:
     envid: str | None = None  # decoded
     auth: str | None = None  # decoded, RFC 4954 section 5
     requiretls: bool = False  # RFC 8689 section 2
+    hold_for: int | None = None  # seconds, RFC 4865
+    hold_until: float | None = None  # the time of mail, RFC 4865
 
 
 @light(frozen=True, slots=True)
@@ -179,6 +183,10 @@ def _format_mail(mail: Mail) -> str:
         text += f" AUTH={encode_xtext(mail.auth) or '<>'}"
     if mail.requiretls:
         text += " REQUIRETLS"
+    if mail.hold_for is not None:
+        text += f" HOLDFOR={mail.hold_for}"
+    if mail.hold_until is not None:
+        text += f" HOLDUNTIL={format_date_time(mail.hold_until)}"
     return f"{text} SMTPUTF8" if mail.smtputf8 else text
 
 
@@ -232,13 +240,16 @@ def _parse_mail(rest: str) -> Command | BadSyntax:
         return reverse_path
     if not parameters:
         return Mail(reverse_path)
+    if "HOLDFOR" in parameters and "HOLDUNTIL" in parameters:
+        return _bad(501, "5.5.4 HOLDFOR and HOLDUNTIL exclude each other (RFC 4865)")
     fields: dict[str, object] = {}
     for name, value in parameters.items():
         read = _MAIL_VALUES.get(name)
         if read is None:
             return _bad(555, f"5.5.4 unknown parameter {name[:40]}")
-        fields[name.lower()] = read(value)
-        if fields[name.lower()] is None:
+        field = _MAIL_FIELDS.get(name) or name.lower()
+        fields[field] = read(value)
+        if fields[field] is None:
             return _bad(501, f"5.5.4 invalid value for {name}")
     return Mail(reverse_path, **fields)  # type: ignore[arg-type]  # each reader gives its field's type
 
@@ -309,7 +320,10 @@ _MAIL_VALUES: dict[str, Callable[[str], object]] = {
     "ENVID": lambda value: decode_xtext(value) if 0 < len(value) <= 100 else None,
     "AUTH": lambda value: "" if value == "<>" else decode_xtext(value) or None,
     "REQUIRETLS": lambda value: True if value == "" else None,
+    "HOLDFOR": lambda value: int(value) if _INTERVAL.match(value) else None,
+    "HOLDUNTIL": parse_date_time,
 }
+_MAIL_FIELDS = {"HOLDFOR": "hold_for", "HOLDUNTIL": "hold_until"}
 
 
 def _parse_hello(make: type[Ehlo | Helo]) -> Callable[[str], Command | BadSyntax]:

@@ -26,6 +26,7 @@ from postroad.smtp.grammar import (
 from postroad.smtp.inbound import too_large
 from postroad.smtp.wire import Limits, format_reply
 from postroad.words.mail import Envelope, Recipient, TlsWish
+from postroad.words.moments import format_date_time
 from postroad.words.reply import Reply
 
 MIB = 1024 * 1024
@@ -71,6 +72,8 @@ class ServerConfig:
     starttls: bool = False
     requiretls: bool = False  # under TLS
     auth: tuple[str, ...] = ()
+    hold_s: int = 0  # the longest that mail is held for its sender; 0: not at all (RFC 4865)
+    hold_until: int = 0  # the time of mail up to which it is
     refuse_unsafe: bool = True  # else bare newlines and NULs are kept as content; they never end anything
     limits: Limits = field(default_factory=Limits)
 
@@ -112,9 +115,12 @@ def _mail_refusal(mail: Mail, at: SessionView, ascii_only: bool) -> Reply | None
         or (mail.body == "8BITMIME" and not config.eight_bit_mime)
         or ((mail.ret or mail.envid) and not config.dsn)
         or (mail.auth is not None and not config.auth)
+        or ((mail.hold_for or mail.hold_until is not None) and not config.hold_s)
     )
     if unknown:
         return _NOT_OFFERED
+    if (mail.hold_for or 0) > config.hold_s or (mail.hold_until or 0) > config.hold_until:
+        return Reply(501, (f"5.5.4 mail is held for {config.hold_s} seconds at most (RFC 4865)",))
     if mail.requiretls and not (at.is_tls and config.requiretls):
         return _NOT_IN_CLEAR if config.requiretls else _NOT_OFFERED
     return None if ascii_only or mail.smtputf8 else MAIL_NEEDS_SMTPUTF8  # U-labels too
@@ -173,6 +179,7 @@ def _hello(config: ServerConfig, tls: bool, known: bool) -> bytes:  # noqa: FBT0
         "DSN": config.dsn,
         "STARTTLS": config.starttls and not tls,
         "REQUIRETLS": config.requiretls and tls,
+        f"FUTURERELEASE {config.hold_s} {format_date_time(config.hold_until)}": bool(config.hold_s),
         f"AUTH {' '.join(config.auth)}": bool(config.auth) and not known,
     }
     offered = (word for word, is_offered in words.items() if is_offered)

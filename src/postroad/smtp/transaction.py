@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postroad.smtp.body import at_once, piece_by_piece
-from postroad.smtp.client import Capabilities, Client, SessionOver, UnsafeContent
+from postroad.smtp.client import Capabilities, ClientEnd, SessionOver, UnsafeContent
 from postroad.smtp.envelope import mail_to, rcpt_to, why_unable
 from postroad.smtp.grammar import Bdat, Data, Rset
 from postroad.smtp.steps import DONE, Break, Expect, Step, Write, expect
@@ -60,7 +60,7 @@ class Transaction:
     """
 
     def __init__(
-        self, client: Client, envelope: Envelope, content: bytes | int, recipients: tuple[int, ...], terms: Terms
+        self, client: ClientEnd, envelope: Envelope, content: bytes | int, recipients: tuple[int, ...], terms: Terms
     ) -> None:
         self.phase = Phase.MAIL
         self.told: dict[int, Outcome] = {}

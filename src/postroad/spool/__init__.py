@@ -7,9 +7,9 @@ Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of th
 Stops: `base` (the protocols and their nouns), `ids` (ids and seeds), `opening` (by folder or URL), `memory` (for tests
 and trials), `sqlite` (for mail), `postgres` (for mail of several machines), `remote` (what another process delivers
 from), `wire` (how the two speak); for both databases `calls` (arguments of calls), `group` (calls for one commit),
-`rows` (mail as columns), `fresh` (bodies remembered), `schema` (its versions). What is done beside mail: `upkeep`
-(check, migrate, move, by place), `health` (what a check finds), `moving` (from one spool to another), `cargo` (what is
-moved).
+`grouped` (the protocol's calls that write), `rows` (mail as columns), `fresh` (bodies remembered), `schema` (its
+versions). What is done beside mail: `upkeep` (check, migrate, move, by place), `health` (what a check finds), `hurry`
+(a retry by hand), `moving` (from one spool to another), `cargo` (what is moved).
 """
 
 from typing import TYPE_CHECKING
@@ -49,24 +49,26 @@ if TYPE_CHECKING:
         TableHealth,
         XminHealth,
     )
-    from postroad.spool.ids import MessageIds, id_of, sendmail_origin
+    from postroad.spool.hurry import RETRY, retry_now
+    from postroad.spool.ids import MessageIds, id_of, local_origin
     from postroad.spool.memory import MemoryLearned, MemorySpool
     from postroad.spool.moving import Moved
-    from postroad.spool.opening import open_place
+    from postroad.spool.opening import open_place, place_of, shown_place
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.schema import PendingMigration, SchemaStep
-    from postroad.spool.upkeep import check_place, migrate_place, move_place, pending_migration, place_of, shown_place
+    from postroad.spool.upkeep import check_place, migrate_place, move_place, pending_migration
     from postroad.spool.wire import Link, Row, Words
 
 __getattr__, __dir__ = door(
     __name__,
+    hurry="RETRY retry_now",
     health="DatabaseHealth FolderHealth HealthFinding NodeHealth SpoolHealth TableHealth XminHealth",
-    ids="MessageIds id_of sendmail_origin",
+    ids="MessageIds id_of local_origin",
     memory="MemoryLearned MemorySpool",
     moving="Moved",
-    opening="open_place",
+    opening="open_place place_of shown_place",
     remote="Handover RemoteSpool",
     schema="PendingMigration SchemaStep",
-    upkeep="check_place migrate_place move_place pending_migration place_of shown_place",
+    upkeep="check_place migrate_place move_place pending_migration",
     wire="Link Row Words",
 )

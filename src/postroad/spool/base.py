@@ -52,6 +52,11 @@ class SpoolError(Exception):
         self.kind = kind
         self.why = why
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether waiting may bring back what could not be read."""
+        return self.kind not in (Trouble.MISSING, Trouble.CORRUPT)
+
 
 @light(frozen=True, slots=True)
 class StoredMail:
@@ -68,6 +73,7 @@ class StoredMail:
     seed: int
     size: int  # octets of the body
     origin: str = ""  # who handed it over, for people: "192.0.2.7 (client.example) by ESMTPS as user"
+    release_at: float | None = None  # its sender wants it delivered no earlier; None: at once
 
 
 @light(frozen=True, slots=True)
@@ -97,7 +103,11 @@ class Parcel:
     @property
     def is_fresh(self) -> bool:
         """Whether it is the first of its message, and never was settled: true once in the life of a message."""
-        return self.number % PARCELS == 0 and self.attempts == 0 and self.due_at == self.mail.received_at
+        return (
+            self.number % PARCELS == 0
+            and self.attempts == 0
+            and self.due_at == (self.mail.release_at or self.mail.received_at)
+        )
 
 
 @light(frozen=True, slots=True)
@@ -173,11 +183,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A relay that works from a spool: its name, when it last renewed its lease, and how many parcels it has."""
+    """A relay that works from a spool: its name, and when it last renewed its lease."""
 
     name: str
     renewed_at: float
-    claimed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +345,8 @@ class Spool(Claims, Protocol):
     ) -> Awaitable[tuple[Parcel, ...]]:
         """Keep a message: `front`, what was written, and `rest` behind it. Once this is done it is durable.
 
-        One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
+        One parcel for each destination of the envelope, due at `mail.received_at`, or `mail.release_at` if it has one;
+        with `claim` this node has them.
 
         Raises:
             ValueError: no recipients, an id that is kept already, or a size other than the body has.
@@ -389,12 +399,23 @@ class Spool(Claims, Protocol):
         """Delete waiting and held parcels, telling nobody; how many. Claimed ones stay."""
         ...
 
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """Settle waiting and held parcels as a person has decided; how many.
+
+        One that is claimed by now, or was tried since it was read, is passed over. A few at a time: it is one commit.
+
+        Raises:
+            ValueError: recipients are left of one; they can only be finished with, or take another route.
+
+        """
+        ...
+
     async def stats(self, now: float) -> Stats:
         """Numbers."""
         ...
 
     async def close(self) -> None:
-        """End; claims are kept for the next start of this node."""
+        """End; claims are kept for the next start of this node, or free for another one that shares a database."""
         ...
 
 
@@ -434,6 +455,18 @@ def rerouted(settlements: Iterable[tuple[Settlement, float]], records: Mapping[i
             mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=one.reroute.recipients))
             yield Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, one.reroute.routes)
         attempts[message] += bool(one.record)
+
+
+def as_wholes(settlements: Collection[Settlement]) -> tuple[Settlement, ...]:
+    """Settlements of parcels as a whole.
+
+    Raises:
+        ValueError: of one that is not.
+
+    """
+    if any(one.left for one in settlements):
+        raise ValueError("recipients are left of a parcel that a person decides about as a whole")
+    return tuple(settlements)
 
 
 def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:

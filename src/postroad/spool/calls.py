@@ -8,6 +8,12 @@ from typing import NamedTuple
 
 from postroad.spool.base import Parcel, Settlement, StoredMail
 
+SLICE = 1000
+"""Parcels changed in one commit: what bounds how long a command of people holds up the others."""
+
+HASTENED = 1000
+"""Parcels made due at once because a host answers again: what it is given to prove that it does."""
+
 
 class CompleteMessage(NamedTuple):
     """A complete message to keep: its parcels are claimed by `node`, or wait.
@@ -34,6 +40,9 @@ class Claim:
 
 Release = tuple[Sequence[Parcel], str]
 """A call of Spool.release: the parcels, and the node that has them."""
+
+Overruling = tuple[Sequence[Settlement], float]
+"""A call of Spool.overrule: the settlements, and the time."""
 
 Settling = tuple[Sequence[Settlement], float, str]
 """A call of Spool.settle: the settlements, the time, and the node that has the parcels."""

@@ -42,6 +42,6 @@ def _written(at: float, chance: int) -> str:
     return f"{begin}{pairs[low >> 30]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
 
 
-def sendmail_origin(user: str, uid: int) -> str:
-    """The origin of mail that a user of this machine puts into the spool by `postroad sendmail`."""
-    return f"user {user} (uid {uid}) by sendmail"
+def local_origin(user: str, uid: int, by: str) -> str:
+    """The origin of mail that a user of this machine puts into the spool by a program, such as sendmail."""
+    return f"user {user} (uid {uid}) by {by}"

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.postgres import is_url, without_password
+from postroad.words.inputs import InputError
 
 if TYPE_CHECKING:
     from postroad.spool.postgres import PostgresSpool
     from postroad.spool.sqlite import SqliteSpool
 
 DAY_S = 86400.0
+
+_ANY_URL = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+
+# A database is loaded where one is named
+Place = Path | str
+
+
+def place_of(text: str) -> Place:
+    """A folder, or the URL of a database, as somebody wrote it.
+
+    Raises:
+        InputError: the URL of something else: nobody has a folder of such a name.
+
+    """
+    if _ANY_URL.match(text) and not is_url(text):
+        raise InputError(f'{shown_place(text)} is no spool: write a folder, or "postgresql://user@host/database"')
+    return text if is_url(text) else Path(text)
+
+
+def shown_place(where: Place) -> str:
+    """The place without a password."""
+    return str(where) if isinstance(where, Path) else without_password(where)
 
 
 @contextmanager

@@ -7,27 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.moving import Moved, MoveEnd, MoveRole, move_all
-from postroad.spool.opening import driver_needed
-from postroad.spool.postgres import is_url, without_password
+from postroad.spool.opening import Place, driver_needed, shown_place
 
 if TYPE_CHECKING:
     from postroad.spool.health import SpoolHealth
     from postroad.spool.schema import PendingMigration
-
-# A database is loaded where one is named
-Place = Path | str
-
-
-def place_of(text: str) -> Place:
-    """A folder, or the URL of a database, as somebody wrote it."""
-    return text if is_url(text) else Path(text)
-
-
-def shown_place(where: Place) -> str:
-    """The place without a password."""
-    return str(where) if isinstance(where, Path) else without_password(where)
 
 
 async def check_place(
@@ -78,13 +63,7 @@ async def migrate_place(where: Place) -> PendingMigration:
 
     """
     pending = await pending_migration(where)
-    if wrong := pending.obstacles:
-        steps = ", ".join(str(step.number) for step in wrong)
-        why = (
-            f"the spool {shown_place(where)} cannot be migrated while an older Postroad runs on it "
-            f"({', '.join(pending.running)}), which would not work with version {steps}: stop it first"
-        )
-        raise SpoolError(Trouble.LOCKED, why)
+    pending.check(shown_place(where))
     if not pending.steps:
         return pending
     if isinstance(where, Path):

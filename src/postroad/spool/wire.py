@@ -184,16 +184,16 @@ def pack_mail(mail: StoredMail) -> Row:
     it = mail.envelope
     sender, recipients = it.reverse_path and _pack_mailbox(it.reverse_path), pack_recipients(it.recipients)
     envelope = (sender, recipients, it.smtputf8, it.eight_bit, it.ret, it.envid, it.tls and it.tls.value)
-    return mail.id, envelope, mail.received_at, mail.seed, mail.size, mail.origin
+    return mail.id, envelope, mail.received_at, mail.seed, mail.size, mail.origin, mail.release_at
 
 
 def unpack_mail(row: Row) -> StoredMail:
     """The message."""
-    id_, (sender, recipients, smtputf8, eight_bit, ret, envid, tls), received_at, seed, size, origin = row
+    id_, (sender, recipients, smtputf8, eight_bit, ret, envid, tls), received_at, seed, size, origin, release_at = row
     reverse_path = sender and _unpack_mailbox(sender)
     wish = tls and TlsWish(tls)
     envelope = Envelope(reverse_path, unpack_recipients(recipients), smtputf8, eight_bit, ret, envid, wish)
-    return StoredMail(id_, envelope, received_at, seed, size, origin)
+    return StoredMail(id_, envelope, received_at, seed, size, origin, release_at)
 
 
 def pack_parcel(parcel: Parcel) -> Row:

@@ -91,3 +91,36 @@ def require_all(field: str, values: object, *kinds: type) -> None:
     for value in values:
         if not isinstance(value, kinds):
             raise OutOfBoundsError(field, f"{shown(value)} is not a {' or '.join(kind.__name__ for kind in kinds)}")
+
+
+def require_lists(options: object, **fields: tuple[type, ...]) -> None:
+    """Fields of options that are lists, each with the types that its values may have.
+
+    Raises:
+        OutOfBoundsError: the first that is no list, or has a value of another type.
+
+    """
+    for name, kinds in fields.items():
+        require_all(name, getattr(options, name), *kinds)
+
+
+def require_kinds(options: object, **fields: tuple[type, ...]) -> None:
+    """Fields of options that are None, or of these types.
+
+    Raises:
+        OutOfBoundsError: the first that is of another type.
+
+    """
+    for name, kinds in fields.items():
+        require(name, getattr(options, name), *kinds)
+
+
+def require_given(options: object, **fields: tuple[type, ...]) -> None:
+    """Fields of options that are of these types, and never None.
+
+    Raises:
+        OutOfBoundsError: the first that is of another type.
+
+    """
+    for name, kinds in fields.items():
+        require_all(name, [getattr(options, name)], *kinds)

@@ -77,6 +77,7 @@ class Envelope:
     """The reverse-path, the recipients, and what is asked of the transport.
 
     A reverse-path of None is the null one, `<>`: such mail is never bounced. `tls` is the wish of the sender, if any.
+    `release_at` is when the next host may deliver it first, by the time of mail (RFC 4865); None: at once.
     """
 
     reverse_path: Mailbox | None
@@ -86,6 +87,7 @@ class Envelope:
     ret: str | None = None  # FULL or HDRS, RFC 3461 section 4.3
     envid: str | None = None  # RFC 3461 section 4.4, xtext decoded
     tls: TlsWish | None = None
+    release_at: float | None = None
 
     @property
     def must_be_protected(self) -> bool:

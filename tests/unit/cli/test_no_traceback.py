@@ -276,7 +276,7 @@ def test_what_is_asked_about_is_right_or_an_input_error(ask):
         lambda: postroad.SendOptions(port=math.inf),
         lambda: postroad.SendOptions(own="me"),
         lambda: asyncio.run(postroad.send("x", sender=3, recipients=["a@b.example"])),
-        lambda: asyncio.run(postroad.send("x", sender=None, recipients="a@b.example")),
+        lambda: asyncio.run(postroad.send("x", sender=None, recipients=["a@b.example", 3])),
         lambda: asyncio.run(postroad.send(3, sender=None, recipients=["a@b.example"])),
         lambda: postroad.compare(["t1", "t2"]),
         lambda: postroad.compare("t1"),

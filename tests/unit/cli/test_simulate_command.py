@@ -1,6 +1,7 @@
 """`postroad simulate`: shares, survival and waits of real senders, from records that nobody published yet."""
 
 import json
+import sys
 from math import ceil
 
 import pytest
@@ -218,6 +219,14 @@ def test_what_is_of_a_sample_says_so_in_the_text_the_json_and_the_page(simulate,
     assert told in " ".join(said.split())
     assert told in page.read_text()
     assert (True, False) == (shape["results"][0]["sampled"], shape["trials"][0]["sampled"])
+
+
+def test_without_numpy_trials_say_what_to_install_and_the_forecast_needs_none(simulate, monkeypatch):
+    """NumPy is an extra: whoever relays mail does not need it, and whoever follows messages is told its name."""
+    monkeypatch.setitem(sys.modules, "postroad.simulation.trials.play", None)
+    status, said = simulate("--sender", "postfix", "--trials", "500", stderr=True)
+    assert (2, True) == (status, "pip install 'postroad[simulate]'" in said), said
+    assert 0 == simulate("--sender", "postfix")[0]
 
 
 def test_trials_that_would_take_hours_are_refused_with_a_number_that_goes(tmp_path, simulate):

@@ -197,3 +197,13 @@ def test_reports_that_are_signed_are_no_doubt(text, warned, tmp_path):
     (tmp_path / "keys" / "b.test" / "2026a.pem").touch()
     keys = "" if "[dkim]" in text else "\n[dkim]\nkeys = 'keys'"
     assert [] == [each for each in warned(f"[tls_report]\nenabled = true\n{text}{keys}") if "tls_report" in each]
+
+
+def test_senders_that_nobody_can_use_are_doubted(warned):
+    """Users who cannot log in, and a fixed sender that its own clients may not use."""
+    text = """[[relay.senders]]\nusers = ['web']\nnetworks = ['192.0.2.0/24']\nsenders = ['example.com']\n
+    [[rewrite.fixed]]\nnetworks = ['192.0.2.16/28']\nsender = 'scan@example.org'\n"""
+    assert [
+        "relay.senders[1].users: nobody can log in, because relay.users is not set",
+        "rewrite.fixed[1]: [[relay.senders]] refuses scan@example.org from 192.0.2.16; add it",
+    ] == warned(text)

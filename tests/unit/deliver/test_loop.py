@@ -16,19 +16,22 @@ from tests.support.delivering import (
     NOON,
     QUICK_PROBES,
     USUAL,
+    WatchedSpool,
     counts,
     office,
+    recipients,
 )
 from tests.support.patience import PATIENCE_S
 
-from postroad.deliver import DeliverSettings, settler
+from postroad.deliver import DeliverSettings, feed, settler
 from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
-from postroad.spool import Selection, SpoolError, State, Trouble, memory
+from postroad.spool import Selection, SpoolError, State, StoredMail, Trouble, memory, retry_now
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, parse_mailbox
 from postroad.words.names import parse_address
 from postroad.words.record import read_record
 from postroad.words.reply import Reply
@@ -191,11 +194,36 @@ def test_long_outage_ends_at_once(monkeypatch):
     assert (many, 1, True) == tell(story, down, settings=settings)
 
 
-def test_host_that_recovers_while_its_mail_is_settled_wakes_it():
-    """The recovery is heard before the parcel waits in the spool: it is woken all the same."""
+def test_who_retries_by_hand_need_not_wait_for_the_next_probe():
+    """Hosts whose next probe would be in half a minute are asked at once."""
+
+    async def story(it):
+        await it.post("you@example.com")
+        await it.done(1)
+        await it.lab.set_fault("127.0.0.12", ACCEPT)
+        assert 1 == await retry_now(it.spool, Selection(), NOON)
+        it.loop.look()
+        await it.told.until("deliver.host.recovered")
+        while it.results.count(DELIVERED) < 1:
+            await it.told.another()
+        return [str(each["address"]) for each in it.told.named("deliver.host.recovered")]
+
+    assert ["127.0.0.12"] == tell(story, {"127.0.0.11": "refuse", "127.0.0.12": "refuse"})
+
+
+def test_host_that_recovers_while_its_mail_is_settled_wakes_it(monkeypatch):
+    """The recovery is heard before the parcel waits in the spool: it is woken all the same, again if that fails."""
+    monkeypatch.setattr(feed, "AGAIN_S", 0.001)
 
     class Slow(MemorySpool):
         gate = asyncio.Event()
+        is_full = True
+
+        async def retry_stranded(self, destination, now):
+            if self.is_full:
+                self.is_full = False
+                raise SpoolError(Trouble.FULL, "the disk is full")
+            return await super().retry_stranded(destination, now)
 
         async def settle(self, settlements, now):
             await self.gate.wait()
@@ -377,6 +405,25 @@ def test_sender_of_late_mail_is_told_once():
         return it.results, machine_part(report_in(it))["Action"]
 
     assert ([DEFERRED, DELIVERED, DEFERRED], "delayed") == tell(story, {"127.0.0.14": "r450"})
+
+
+def test_mail_for_later_waits_though_it_is_made_due():
+    """A clock set back or `queue retry` sends nothing before its time, and its expiry is counted from there."""
+
+    async def story(it):
+        envelope = Envelope(parse_mailbox("me@example.net"), recipients("ann@example.org"))
+        mail = StoredMail("held", envelope, NOON - 9 * DAY_S, 1, len(CONTENT), "", NOON + HOUR_S)
+        await it.spool.add(mail, CONTENT)
+        assert 1 == await it.spool.retry(Selection(), NOON)
+        it.loop.look()
+        await it.spool.until_none_due(1)
+        assert [(NOON + HOUR_S, 0)] == [(each.due_at, each.attempts) for each in await it.spool.until_waiting(1)]
+        it.now += HOUR_S
+        it.loop.look()
+        await it.done()
+        return it.results
+
+    assert [DEFERRED] == tell(story, {"127.0.0.14": "r450"})
 
 
 def test_queue_shows_who_waits_its_own_answer():
@@ -573,6 +620,32 @@ def test_what_was_delivered_is_not_sent_again_while_the_spool_is_in_trouble(monk
         )
 
     assert (1, 3, 0) == tell(story, spool=Full())
+
+
+def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attempt():
+    """Its content is asked for again a second later; what the sender has waited so far costs it nothing."""
+
+    class Away(WatchedSpool):
+        is_away = True
+
+        def at_hand(self, _mail):
+            return None
+
+        def body(self, mail):
+            if self.is_away:
+                raise SpoolError(Trouble.GONE, "the spool cannot be reached")
+            return super().body(mail)
+
+    async def story(it):
+        await it.post("ann@example.com")
+        (left,) = await it.spool.until_waiting(1)
+        it.now, it.spool.is_away = left.due_at, False
+        it.loop.look()
+        await it.done()
+        told = [len(it.told.named(f"deliver.{name}")) for name in ("parcel.broken", "spool.failed")]
+        return left.due_at, left.attempts, told, (await it.spool.stats(it.now)).messages
+
+    assert (NOON + settler.AGAIN_S, 0, [0, 1], 0) == tell(story, spool=Away())
 
 
 def test_host_that_hung_up_on_a_resting_connection_is_asked_anew():

@@ -80,6 +80,15 @@ def test_probe_that_fails_waits_twice_as_long():
     assert (A,) == health.due_probes(91.0)
 
 
+def test_who_knows_better_has_all_probed_now():
+    """However long the penalty has grown; whoever fails again begins with the first one."""
+    health = failing(0.0, 30.0, 90.0, 210.0)
+    health.hasten(220.0)
+    assert (A,) == health.due_probes(220.0)
+    health.failed(A, 221.0)
+    assert 251.0 == health.next_probe_at(221.0)
+
+
 def test_probe_that_never_asked_leaves_its_place_to_the_next():
     """A delivery that was cancelled before it connected has not probed."""
     health = failing(0.0)

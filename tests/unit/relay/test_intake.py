@@ -1,6 +1,7 @@
 """What is received goes into the spool, then to the loop, and only then to the client's ears."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import uvloop
@@ -100,6 +101,25 @@ async def rest():
     """Let the others run."""
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+def test_mail_for_later_is_left_in_the_spool():
+    """The loop takes none of it, however much room it has, and no other host is asked to hold it."""
+    kept = []
+
+    class Keeps(Spool):
+        async def add(self, mail, _rest, *, claim, **_front):
+            kept.append((mail.release_at, mail.envelope.release_at, claim))
+            return ()
+
+    async def main():
+        arrival = ARRIVAL._replace(envelope=replace(ARRIVAL.envelope, release_at=7.5))
+        heard = asyncio.get_running_loop().create_future()
+        Intake(Keeps([]), Loop([]), MessageIds()).keep(arrival, b"rest", heard.set_result)
+        assert None is await heard
+
+    asyncio.run(main())
+    assert [(8, None, False)] == kept
 
 
 def test_client_hears_behind_the_commit_and_the_loop(tell):

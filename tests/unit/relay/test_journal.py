@@ -223,7 +223,7 @@ def test_file_takes_a_batch_in_one_write(kind, writes, monkeypatch, tmp_path):
 ])  # fmt: skip
 def test_journald_has_the_level_in_front(form, level, begins):
     """As sd-daemon(3) numbers it; JSON has a key for it instead."""
-    name = {"warning": "a.b.failed", "error": "relay.bug.caught", "debug": "receive.session.started"}.get(
+    name = {"warning": "receive.auth.failed", "error": "relay.bug.caught", "debug": "receive.session.started"}.get(
         level, "a.b.c"
     )
     style = Style(form, "debug", is_prefixed=True)

@@ -22,7 +22,7 @@ from postroad.relay.event_bus import EventBus
 from postroad.relay.journal import Journal, Style
 from postroad.relay.metrics import Metrics
 from postroad.spool import Selection, SpoolError, StoredMail, Trouble
-from postroad.spool.ids import sendmail_origin
+from postroad.spool.ids import local_origin
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
@@ -404,7 +404,7 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
             tool = await SqliteSpool.open(tmp_path, node="")
             to = tuple(Recipient(parse_mailbox(each)) for each in ("ann@example.com", "bob@example.net"))
             envelope = Envelope(parse_mailbox("root@example.org"), to)
-            mail = StoredMail("01SENDMAIL", envelope, time.time(), 7, len(MESSAGE), sendmail_origin("root", 0))
+            mail = StoredMail("01SENDMAIL", envelope, time.time(), 7, len(MESSAGE), local_origin("root", 0, "sendmail"))
             await tool.add(mail, MESSAGE)
             await tool.close()
             await it.submit("ann@example.com")

@@ -6,7 +6,7 @@ from postroad.smtp import (
     Auth,
     Bdat,
     Capabilities,
-    Client,
+    ClientEnd,
     ClientState,
     Data,
     Ehlo,
@@ -30,7 +30,7 @@ ANN = Recipient(Mailbox("ann", "example.com"))
 
 def ready(*commands):
     """A client that has said EHLO, and these, each answered with 250, or 354 to DATA."""
-    client = Client()
+    client = ClientEnd()
     client.receive(b"220 hi\r\n")
     for command in (Ehlo("me.example"), *commands):
         client.send(command)
@@ -78,7 +78,7 @@ def test_a_chunk_is_what_was_announced_and_no_more(piece):
 @pytest.mark.parametrize("hello", [Ehlo("me.example"), Helo("me.example")])
 def test_a_host_that_refuses_a_hello_offers_nothing_yet(code, hello):
     """It is to be greeted otherwise: only an agreement says what there is."""
-    client = Client()
+    client = ClientEnd()
     client.receive(b"220 hi\r\n")
     client.send(hello)
     client.receive(b"%d no\r\n" % code)
@@ -87,7 +87,7 @@ def test_a_host_that_refuses_a_hello_offers_nothing_yet(code, hello):
 
 def test_what_is_offered_stays_so():
     """Until the next hello; after HELO it is nothing."""
-    client, offered = Client(), []
+    client, offered = ClientEnd(), []
     client.receive(b"220 hi\r\n")
     for command in (Ehlo("me"), Noop(), Helo("me")):
         client.send(command)
@@ -129,7 +129,7 @@ def test_what_was_said_in_the_clear_is_forgotten():
 )
 def test_a_reply_that_fits_nothing_is_told_with_what_it_should_answer(command, called):
     """So that the log says at which step the host went astray."""
-    client = Client() if command is None else ready()
+    client = ClientEnd() if command is None else ready()
     if isinstance(command, EndOfData):
         client = ready(Mail(None), Rcpt(ANN), Data())
         client.end_body()

@@ -13,7 +13,7 @@ from postroad.smtp import (
     AuthGiven,
     BadSyntax,
     Capabilities,
-    Client,
+    ClientEnd,
     ClientState,
     Closed,
     Data,
@@ -36,9 +36,10 @@ from postroad.smtp import (
     format_reply,
     parse_command,
 )
+from postroad.smtp.client import read_capabilities
 from postroad.smtp.commands import PLAIN, CommandReader
 from postroad.smtp.envelope import mail_to, why_unable
-from postroad.smtp.grammar import Vrfy
+from postroad.smtp.grammar import FORMATS, Vrfy
 from postroad.smtp.offer import OUT_OF_ORDER, OUT_OF_STEP
 from postroad.smtp.states import CLIENT_MOVES
 from postroad.smtp.wire import DotReader, DotStuffer, stuff_dots
@@ -374,7 +375,7 @@ def test_any_line_is_a_command_or_bad_syntax(line):
 
 def client_at(state):
     """A client that has been brought to this point by a willing server."""
-    client = Client()
+    client = ClientEnd()
     client.receive(b"220 hi\r\n")
     if state is ClientState.HELLO:
         return client
@@ -421,7 +422,7 @@ def test_octets_behind_the_reply_to_starttls_are_a_violation(behind):
 )
 def test_what_is_no_reply_is_a_violation(octets):
     """Nonsense, endless replies and overlong lines end the session with a typed event."""
-    assert Violation is type(Client().receive(octets)[-1])
+    assert Violation is type(ClientEnd().receive(octets)[-1])
 
 
 def test_end_of_the_connection_names_what_was_left_unanswered():
@@ -450,14 +451,14 @@ def test_moves_outside_the_table_are_our_own_error(state):
 )
 def test_client_hears_the_same_whole_or_byte_by_byte(octets):
     """However the octets are cut, the events are the same, and nothing is raised."""
-    whole, single = Client(), Client()
+    whole, single = ClientEnd(), ClientEnd()
     expected = whole.receive(octets) if octets else []
     assert expected == [event for octet in octets for event in single.receive(bytes([octet]))]
 
 
 def test_greeting_is_an_event_of_its_own():
     """The first reply answers nothing."""
-    client = Client()
+    client = ClientEnd()
     assert ([Reply(220, ("hi",))], ClientState.HELLO) == (client.receive(b"220 hi\r\n"), client.state)
 
 
@@ -466,7 +467,7 @@ def test_greeting_is_an_event_of_its_own():
 )
 def test_reply_comes_back_as_it_went(code, lines):
     """Formatted and read, a reply is itself."""
-    (event,) = Client().receive(format_reply(Reply(code, tuple(lines))))
+    (event,) = ClientEnd().receive(format_reply(Reply(code, tuple(lines))))
     assert Reply(code, tuple(lines)) == event
 
 
@@ -564,10 +565,52 @@ def test_requiretls_is_offered_and_taken_under_tls_only(config, is_tls, code):
     assert 501 == parse_command(b"MAIL FROM:<a@b.example> REQUIRETLS=1").reply.code
 
 
+def test_future_release_is_offered_with_its_limits():
+    """RFC 4865: HOLDFOR or HOLDUNTIL, not both; nothing further ahead than was said, and nothing where it is off."""
+    config = ServerConfig("mx.example", hold_s=3600, hold_until=1_700_003_600)
+    server = greeted(config)
+    server.receive(HELLO)
+    offer = b"FUTURERELEASE 3600 2023-11-14T23:13:20Z\r\n"
+    assert offer in server.agree()
+    cases = {
+        b"HOLDFOR=60": (60, None), b"holduntil=2023-11-14T23:13:20z": (None, 1_700_003_600.0),
+        b"HOLDUNTIL=2023-11-15T00:13:20.5+01:00": 501, b"HOLDFOR=3600": (3600, None), b"HOLDFOR=3601": 501,
+        b"HOLDFOR=0": 501, b"HOLDFOR=0000000060": 501, b"HOLDFOR=-1": 501, b"HOLDFOR": 501, b"HOLDUNTIL=": 501,
+        b"HOLDUNTIL=2023-11-14": 501, b"HOLDUNTIL=2023-02-30T00:00:00Z": 501, b"HOLDUNTIL=2023-11-14T22:00:00": 501,
+        b"HOLDFOR=60 HOLDUNTIL=2023-11-14T23:00:00Z": 501, b"HOLDFOR=60 HOLDFOR=60": 501,
+        b"HOLDUNTIL=1969-12-31T23:59:59Z": (None, -1.0),
+    }  # fmt: skip
+    for parameter, expected in cases.items():
+        event = server.receive(b"MAIL FROM:<a@b.example> " + parameter + b"\r\n")
+        answer = server.agree()
+        assert expected == ((event.hold_for, event.hold_until) if isinstance(event, Mail) else codes(answer)[0]), (
+            parameter
+        )
+        server.receive(b"RSET\r\n")
+        server.agree()
+    off = greeted(ServerConfig("mx.example"))
+    off.receive(HELLO)
+    assert b"FUTURERELEASE" not in off.agree()
+    off.receive(b"MAIL FROM:<a@b.example> HOLDFOR=60\r\n")
+    assert [555] == codes(off.agree())
+
+
+def test_only_a_host_that_holds_mail_is_sent_what_is_for_later():
+    """Any other would deliver it at once."""
+    envelope = Envelope(None, (), release_at=1_700_003_600.0)
+    holds, others = (read_capabilities(Reply(250, ("mx.example", word))) for word in ("FUTURERELEASE 9 x", "DSN"))
+    assert (None, "5.5.4") == (
+        why_unable(holds, envelope, 1, smtputf8=False),
+        why_unable(others, envelope, 1, smtputf8=False).status,
+    )
+    line = FORMATS[Mail](mail_to(holds, envelope, 1, smtputf8=False))
+    assert "MAIL FROM:<> HOLDUNTIL=2023-11-14T23:13:20Z" == line
+
+
 @pytest.mark.parametrize("is_tls", [True, False])
 def test_host_that_offers_requiretls_in_the_clear_offers_nothing(is_tls):
     """Anyone on the way could have written it; under TLS, by STARTTLS or from the start, it is believed."""
-    client = Client()
+    client = ClientEnd()
     client.is_tls = is_tls
     client.receive(b"220 hi\r\n")
     client.send(Ehlo("me.example"))

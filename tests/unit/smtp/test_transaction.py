@@ -17,7 +17,7 @@ from postroad.smtp import (
     Auth,
     Bdat,
     Break,
-    Client,
+    ClientEnd,
     ClientState,
     Data,
     Done,
@@ -66,7 +66,7 @@ def is_unsafe(octets):
 
 def ready(*, pipelining=True, chunking=True):
     """A client that has heard what the host offers."""
-    client = Client()
+    client = ClientEnd()
     client.receive(b"220 hi\r\n")
     client.send(Ehlo("me.example"))
     offers = [b"250-DSN\r\n"] + [b"250-PIPELINING\r\n"] * pipelining + [b"250-CHUNKING\r\n"] * chunking
@@ -221,7 +221,7 @@ def test_client_takes_only_replies_that_fit(command):
     """Each command has the replies that let the session go on, 4yz and 5yz refuse, and any other ends it."""
     state, goes_on = KINDS[command]
     for code in CODES:
-        client = Client()
+        client = ClientEnd()
         client.receive(b"220 hi\r\n")
         client.state = state
         client.send(command)
@@ -233,7 +233,7 @@ def test_client_takes_only_replies_that_fit(command):
 
 def test_greeting_is_220_or_a_refusal():
     """Nothing else begins a session."""
-    begun = {code for code in CODES if not isinstance(Client().receive(b"%03d x\r\n" % code)[0], Violation)}
+    begun = {code for code in CODES if not isinstance(ClientEnd().receive(b"%03d x\r\n" % code)[0], Violation)}
     assert {220, *range(400, 600)} == begun
 
 
@@ -334,7 +334,7 @@ def test_what_is_written_is_safe(content, size, chunking):
 def test_nothing_is_sent_before_the_chunk_that_was_announced():
     """Where octets are owed, a command would be taken for them (RFC 3030 section 2)."""
     client = ready()
-    told = [Client().may_send(Quit), client.may_send(Quit)]
+    told = [ClientEnd().may_send(Quit), client.may_send(Quit)]
     client.state = ClientState.RCPT
     client.send(Bdat(5))
     assert [False, True, False] == [*told, client.may_send(Quit)]

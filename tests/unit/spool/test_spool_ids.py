@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.spool.ids import SEED_BITS, MessageIds, sendmail_origin
+from postroad.spool.ids import SEED_BITS, MessageIds, local_origin
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -42,4 +42,4 @@ def test_an_id_is_the_milliseconds_and_then_chance(milliseconds, bits):
 
 def test_mail_of_this_machine_names_its_user():
     """For people, in the queue and in the header."""
-    assert "user ann (uid 1000) by sendmail" == sendmail_origin("ann", 1000)
+    assert "user ann (uid 1000) by sendmail" == local_origin("ann", 1000, "sendmail")

@@ -2,17 +2,19 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
-from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place
-from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, without_password
+from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place, place_of
+from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, lessons, settling, without_password
 from postroad.spool.postgres import lanes as of_lanes
 from postroad.spool.postgres.commits import BEGIN
-from postroad.spool.postgres.promise import check_clock, check_promise
+from postroad.spool.postgres.promise import broken_promises, check_clock, check_promise
+from postroad.words.inputs import InputError
 
 LEASE = "UPDATE postroad.node SET renewed_at = renewed_at - interval '{} s' WHERE name = ANY($1)"
 
@@ -155,6 +157,18 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had():
     assert expected == run(story, "one", "two")
 
 
+def test_a_node_that_stops_gives_its_lease_back():
+    """It is counted no longer, and what it had is free at the next renewal of another."""
+
+    async def story(one, two):
+        await one.add(letter("m1"), BODY, claim=True)
+        await one.close()
+        alive = [node.name for node in await two.nodes(NOW)]
+        return alive, await two.renew(NOW), len(await two.claim(NOW, 1, each=1))
+
+    assert (["two"], 1, 1) == run(story, "one", "two")
+
+
 def test_a_parcel_is_never_in_the_same_hands_twice():
     """Lost with a lease: this node claims it again once it is done with the first time, not before."""
 
@@ -216,39 +230,104 @@ def test_a_tool_changes_the_queue_of_a_living_relay():
     loop().run(nowhere())
 
 
-def test_a_low_bound_of_a_lane_is_only_a_detour():
-    """While another node lets mail wait there, a lane that ran empty stays; the next claim finds that out."""
+def test_tickets_of_a_destination_become_one():
+    """Each commit draws one, a claim takes them all; where another node has nothing to give back, none is left."""
 
-    async def story(one):
-        await one.add(letter("m1"), BODY)
-        part = of_lanes._part("far.example")
-        async with a_client() as db, db.transaction():
-            await db.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", of_lanes._LOCKS, part)
-            (parcel,) = await one.claim(NOW, 1, each=1)
-            stays = await db.fetchval("SELECT count(*) FROM postroad.lane")
-            due = await one.next_due()
-            await one.settle([Settlement(parcel, parcel.mail.envelope.recipients, NOW + 60)], NOW)
-            due = due, await one.next_due()
-        nothing = await one.claim(NOW, 1, each=1)
+    async def tickets():
         async with a_client() as db:
-            exact = await db.fetchval("SELECT turn_at FROM postroad.lane")
-        return stays, due, nothing, exact
+            return [
+                tuple(row) for row in await db.fetch("SELECT turn_at, destination FROM postroad.ticket ORDER BY 1, 2")
+            ]
 
-    assert (1, (None, NOW + 60), (), NOW + 60) == run(story, "one")
+    async def story(one, two):
+        for n in range(3):
+            await one.add(letter(f"m{n}", at=NOW + n), BODY)
+        drawn = len(await tickets())
+        (parcel, *_), left = await one.claim(NOW + 9, 2, each=2), await tickets()
+        await two.claim(NOW + 9, 2, each=2)
+        none = await tickets()
+        await one.release([parcel])
+        return drawn, left, none, await tickets(), [len(await spool.claim(NOW + 9, 2, each=2)) for spool in (two, one)]
+
+    there = [(NOW + 9, "far.example")]
+    assert (3, there, [], there, [1, 0]) == run(story, "one", "two")
 
 
-def test_a_missing_lane_is_made_again():
+@pytest.mark.parametrize("tickets", [2, 20])
+def test_a_destination_that_was_skipped_has_its_turn_as_soon_as_it_is_not(tickets):
+    """Its tickets lie far before those that a node looks at by then, and those of another node are not the same."""
+
+    async def story(one, two):
+        for n in range(tickets):
+            await one.add(letter(f"a{n}", "x@a.example", at=NOW + n / 100), BODY)
+        first = await one.claim(NOW + 50, 1, each=1, skip={"b.example"})
+        await one.release(first)  # the last ticket stands for the first parcel
+        await one.add(letter("b", "x@b.example", at=NOW + 50), BODY)
+        others = [len(await one.claim(NOW + 50, 5, each=5, skip={"a.example"})) for _ in range(2)]
+        due = await one.next_due(), await one.next_due(skip=["a.example"])
+        return (
+            others,
+            due[1],
+            due[0] <= NOW + 50,
+            len(await one.claim(NOW + 50, 99, each=99)),
+            await two.claim(NOW + 50, 9, each=9),
+        )
+
+    assert ([1, 0], None, True, tickets, ()) == run(story, "one", "two")
+
+
+def test_a_missing_ticket_is_drawn_again():
     """Within the hour, and at each start of a node: nothing waits for ever."""
 
     async def story(one):
         await one.add(letter("m1"), BODY)
         async with a_client() as db:
-            await db.execute("DELETE FROM postroad.lane")
+            await db.execute("DELETE FROM postroad.ticket")
         lost = await one.claim(NOW, 1, each=1)
         await one.clock_set_back(NOW, NOW + 1)
         return lost, len(await one.claim(NOW, 1, each=1))
 
     assert ((), 1) == run(story, "one")
+
+
+def test_mail_of_version_1_has_its_turn():
+    """As soon as the first node of this version has brought the schema to it."""
+
+    async def story(one):
+        await one.add(letter("m1"), BODY)
+        async with a_client() as db:
+            await db.execute("""
+                DROP TABLE postroad.ticket, postroad.look; ALTER TABLE postroad.node DROP draws;
+                UPDATE postroad.spool SET version = 1; INSERT INTO postroad.lane VALUES ('far.example', 0)
+            """)
+        new = await PostgresSpool.open(database(), node="two", accepted=UNSAFE)
+        claimed = await new.claim(NOW, 1, each=1)
+        await new.close()
+        return [parcel.mail.id for parcel in claimed]
+
+    assert ["m1"] == run(story, "one")
+
+
+def test_nodes_of_version_1_go_on_beside_others():
+    """What they let wait has a lane and no ticket: each renewal draws it. After the last of them lanes go."""
+
+    async def story(one):
+        renewed = []
+        async with a_client() as db:
+            await db.execute(
+                "INSERT INTO postroad.node (name, renewed_at, process) VALUES ('old', clock_timestamp(), 'x')"
+            )
+            for left in (1, 0):
+                await one.add(letter(f"m{left}"), BODY)
+                await db.execute("DELETE FROM postroad.ticket")  # as one of version 1 adds it
+                await db.execute("INSERT INTO postroad.lane VALUES ('far.example', $1) ON CONFLICT DO NOTHING", NOW)
+                waits = await one.claim(NOW, 1, each=1)
+                await one.renew(NOW)
+                renewed.append((waits, len(await one.claim(NOW, 1, each=1)), left))
+                await db.execute("DELETE FROM postroad.node WHERE name = 'old'")
+            return renewed, await db.fetchval("SELECT count(*) FROM postroad.lane")
+
+    assert ([((), 1, 1), ((), 1, 0)], 0) == run(story, "one")
 
 
 def test_a_damaged_row_is_held_and_blocks_nothing():
@@ -296,6 +375,18 @@ def test_texts_that_the_database_does_not_take():
     assert (["550 \ufffd?"], (Lesson("k", "a\0b", "\0", 1, NOW),)) == run(story, "one")
 
 
+def test_settings_of_the_database_change_no_statement():
+    """Some set it up for an old program, in which a backslash escapes."""
+
+    async def story(one):
+        await one.learn([Lesson("kind", "key", "text", 1, NOW)])
+        async with a_client() as db:
+            await db.execute("SET standard_conforming_strings = off")
+            return [lesson.key for lesson in await lessons.recall(db, "kind", "k")]
+
+    assert ["key"] == run(story, "one")
+
+
 def test_a_day_of_history_is_dropped_as_a_table():
     """Not while somebody reads it: nobody waits for that, and the next sweep does it."""
 
@@ -322,17 +413,17 @@ def test_a_newer_schema_that_serves_us_is_used():
     async def story(one):
         async with a_client() as db:
             await db.execute(
-                "UPDATE postroad.spool SET version = 2, serves = 1; ALTER TABLE postroad.parcel ADD next int"
+                "UPDATE postroad.spool SET version = 3, serves = 1; ALTER TABLE postroad.parcel ADD next int"
             )
             added = len(await one.add(letter("m1"), BODY)), len(await one.claim(NOW, 1, each=1)), await one.renew(NOW)
             await (await PostgresSpool.open(database(), node="two", accepted=UNSAFE)).close()
-            await db.execute("UPDATE postroad.spool SET serves = 2; ALTER TABLE postroad.parcel DROP next")
+            await db.execute("UPDATE postroad.spool SET serves = 3; ALTER TABLE postroad.parcel DROP next")
         told = [
             await trouble_of(one.renew(NOW)),
             await trouble_of(one.add(letter("m2"), BODY)),
             await trouble_of(PostgresSpool.open(database(), node="two", accepted=UNSAFE)),
         ]
-        return added, {kind for kind, _ in told}, "schema 2, this one knows 1" in told[0][1]
+        return added, {kind for kind, _ in told}, "schema 3, this one knows 2" in told[0][1]
 
     assert ((1, 1, 0), {Trouble.NEWER}, True) == run(story, "one")
 
@@ -396,6 +487,31 @@ def test_a_server_that_cannot_keep_the_promise_is_refused(settings, accepted, wo
     assert answer == NOW if not words else words in answer
 
 
+@pytest.mark.parametrize(
+    ("name", "slot", "is_standby"),
+    [
+        ("walreceiver", "physical", True),
+        ("standby_1", "", True),
+        ("pg_basebackup", "", False),
+        ("pg_receivewal", "physical", False),
+        ("barman_receive_wal", "physical", False),
+        ("a subscription", "logical", False),
+    ],
+)
+def test_who_copies_the_server_is_no_standby(name, slot, is_standby):
+    """A backup does not stop the mail, for nobody fails over to it."""
+
+    async def story():  # what a session has of its own hides what the server has under the same name
+        async with a_client() as db:
+            await db.execute("CREATE TEMP TABLE pg_stat_replication AS SELECT 1 AS pid, ''::text AS application_name")
+            await db.execute("CREATE TEMP TABLE pg_replication_slots AS SELECT 1 AS active_pid, ''::text AS slot_type")
+            await db.execute("UPDATE pg_stat_replication SET application_name = $1", name)
+            await db.execute("UPDATE pg_replication_slots SET slot_type = $1", slot)
+            return any("standby" in why for why in await broken_promises(db, AcceptedRisks()))
+
+    assert is_standby == loop().run(story())
+
+
 def test_a_clock_that_is_wrong_keeps_a_node_from_starting():
     """By more than five seconds, in words."""
     check_clock(NOW, NOW + 5)
@@ -435,6 +551,9 @@ SECRET = "hunter2"
         (f"postgres://db.example/mail?user=ann&password={SECRET}", "postgres://db.example/mail?user=ann"),
         ("postgresql:///mail?host=/run/pg", "postgresql:///mail?host=/run/pg"),
         (f"postgresql://ann:{SECRET}@[::1/mail", "postgresql://..."),
+        (f"PostgreSQL://ann:{SECRET}/@db.example/mail", "postgresql://..."),
+        (f"postgresql://ann:{SECRET}#@db.example/mail", "postgresql://..."),
+        (f"postgresql://ann:x@{SECRET}?@db.example/mail", "postgresql://..."),
     ],
 )
 def test_a_password_is_in_no_message(url, shown):
@@ -451,8 +570,13 @@ def test_a_password_is_in_no_message(url, shown):
 
 
 def test_a_folder_is_no_url():
-    """What begins otherwise is not taken for one."""
+    """What begins otherwise is not taken for one; and no folder is made for what is the URL of something else."""
     assert [False] * 4 == [is_url(text) for text in ("/var/spool", "mysql://x/y", "postgresql:", "")]
+    assert Path("a/b:c") == place_of("a/b:c")
+    for url in (f"postgresq://ann:{SECRET}@db.example/mail", f"postgresql:/ann:{SECRET}@db.example/mail"):
+        with pytest.raises(InputError, match="is no spool: write a folder, or") as wrong:
+            place_of(url)
+        assert SECRET not in str(wrong.value)
 
 
 def test_without_the_driver_the_fix_is_said(monkeypatch):
@@ -466,21 +590,41 @@ def test_without_the_driver_the_fix_is_said(monkeypatch):
     assert (Trouble.MISSING, True) == (kind, "pip install 'postroad[postgres]'" in why)
 
 
-def test_a_claim_follows_its_indexes_without_statistics():
-    """However many parcels there are: nothing is sorted or read from end to end."""
+STATEMENTS = {
+    of_lanes._TICKETS: ("float8, float8, bigint, text, bigint, int", "(0, 0, 0, '', 0, 8)"),
+    of_lanes._CLAIM: (
+        "text[], float8[], bigint[], float8, bigint, bigint, bigint, bigint[]",
+        "('{x}', '{0}', '{0}', 0, 10, 10, 1, '{}')",
+    ),
+    of_lanes._RETURN: (
+        "text[], bigint[], float8[], float8[], bigint[], tid[]",
+        "('{x}', '{0}', '{0}', '{0}', '{0}', '{}')",
+    ),
+    of_lanes._RELEASE: ("bigint[], bigint", "('{0}', 1)"),
+    settling._SETTLE: ("bigint[], bigint[], bigint", "('{0}', '{0}', 1)"),
+    settling._DEFER: (
+        "bigint, bigint[], float8[], int[], bool[], bool[], text[], text[]",
+        "(1, '{0}', '{0}', '{0}', '{0}', '{0}', '{x}', '{x}')",
+    ),
+}
+
+
+def test_statements_follow_their_indexes_without_statistics():
+    """However many parcels there are, and whatever is dead: none reads all, nor all that a node has ever claimed."""
 
     async def story(_one):
+        plans = []
         async with a_client() as db:
             await db.execute(BEGIN)
-            values = "(0, '{}', 8, 10, 10, 1, '{}')"
-            types = "double precision, text[], bigint, bigint, bigint, bigint, bigint[]"
-            await db.execute(f"PREPARE claim ({types}) AS {of_lanes._CLAIM}")
-            plan = "\n".join(row[0] for row in await db.fetch(f"EXPLAIN EXECUTE claim {values}"))
+            for query, (types, values) in STATEMENTS.items():
+                await db.execute(f"PREPARE it ({types}) AS {query}")
+                plans += [row[0] for row in await db.fetch(f"EXPLAIN EXECUTE it {values}")]
+                await db.execute("DEALLOCATE it")
             await db.execute("ROLLBACK")
-        return plan
+        return plans
 
     plan = run(story, "one")
-    assert ["parcel_waiting", "lane_turn", "message_pkey"] == [
-        index for index in ("parcel_waiting", "lane_turn", "message_pkey") if f"using {index}" in plan
-    ]
-    assert "Seq Scan" not in plan
+    assert {"ticket_pkey", "parcel_waiting", "parcel_pkey", "message_pkey"} == {
+        line.partition(" using ")[2].split()[0] for line in plan if " using " in line
+    }
+    assert ["look"] == [line.partition("Seq Scan on ")[2].split()[0] for line in plan if "Seq Scan" in line]

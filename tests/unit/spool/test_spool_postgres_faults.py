@@ -15,7 +15,7 @@ from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
 from postroad.spool.postgres.commits import BEGIN
-from postroad.spool.postgres.trouble import trouble_with
+from postroad.spool.postgres.trouble import trouble_with, wrong_url
 
 
 class Breaking:
@@ -156,17 +156,22 @@ def test_a_commit_that_nobody_can_be_asked_about():
 
 
 def test_a_server_that_crashes_and_comes_back():
-    """With fsync: what was accepted is there; who was under way is served when it is back; without it they are told."""
+    """With fsync: what was accepted is there; who was under way is served when it is back; without it they are told.
+
+    And where somebody tells it not to wait for its standby, nobody is told that their mail is safe, until it is.
+    """
     server = Server(room_for_a_server() / f"postroad-crash-{os.getpid()}")
     server.make()
     server.start()
     try:
         accepted, told, waiting = asyncio.run(crash(server))
+        answers = asyncio.run(cancel(server))
     finally:
         server.stop()
         server.remove()
     assert ({f"m{n}" for n in range(60)}, (Trouble.GONE, Trouble.GONE)) == (accepted, told)
     assert sorted([*accepted, "late"]) == waiting
+    assert (["waits", "waits", "waits", "kept", "waits", "waits", Trouble.GONE], 64) == answers
 
 
 async def crash(server):
@@ -191,6 +196,47 @@ async def crash(server):
     waiting = sorted(one.parcel.mail.id for one in await spool.listed(EVERYTHING, 100))
     await spool.close()
     return accepted, told, waiting
+
+
+WAITS = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT' AND pid <> ALL($1::int[])"
+STANDBY = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
+
+
+async def cancel(server):
+    """The standby does not answer, and each COMMIT that waits for it is cancelled or its session ended."""
+    spool = await PostgresSpool.open(server.url(), node="one")
+    db = await asyncpg.connect(server.url())
+
+    async def standby(name):
+        await db.execute(STANDBY.format(name))
+        await db.execute("SELECT pg_reload_conf()")
+        while name != await db.fetchval("SHOW synchronous_standby_names"):
+            pass
+
+    async def meet(adding, how):
+        while not (found := await db.fetch(WAITS, met)):
+            assert not adding.done()
+        met.append(found[0]["pid"])
+        await db.execute(f"SELECT {how}({met[-1]})")
+        return "waits"
+
+    met, cancelled = [], "pg_cancel_backend"
+    await standby("nobody")
+    adding = spool.add(letter("s1"), BODY)
+    answers = [await meet(adding, how) for how in (cancelled, "pg_terminate_backend", cancelled)]
+    await standby("")
+    answers.append(await adding and "kept")
+    await standby("nobody")
+    with patch.object(connections, "PATIENCE_S", -1.0):
+        adding = spool.add(letter("s2"), BODY, claim=True)
+        answers += [await meet(adding, cancelled), await meet(adding, cancelled), await trouble_of(adding)]
+    await standby("")
+    await spool.add(letter("s3"), BODY)
+    while ("far.example", "claimed") in (left := await states(spool)):  # what was claimed in vain waits again
+        pass
+    await spool.close()
+    await db.close()
+    return answers, len(left)
 
 
 async def trouble_of(call):
@@ -218,6 +264,7 @@ async def trouble_of(call):
         (asyncpg.InterfaceError("connection is closed"), Trouble.GONE),
         (ConnectionRefusedError(111, "Connection refused"), Trouble.GONE),
         (TimeoutError(), Trouble.GONE),
+        (asyncpg.ObjectNotInPrerequisiteStateError("not currently accepting connections"), Trouble.FAILING),
         (asyncpg.DataError("not an integer"), None),
         (ValueError("a fault"), None),
     ],
@@ -227,6 +274,34 @@ def test_each_complaint_is_a_trouble_of_a_kind(problem, kind):
     trouble = trouble_with("postgresql://db.example/mail", problem)
     assert kind == (trouble and trouble.kind)
     assert trouble is None or "postgresql://db.example/mail" in trouble.why
+
+
+@pytest.mark.parametrize(
+    ("problem", "fix"),
+    [
+        (asyncpg.InvalidPasswordError("no"), "correct the name, the password (~/.pgpass"),
+        (asyncpg.TooManyConnectionsError("sorry"), "raise max_connections"),
+        (asyncpg.QueryCanceledError("statement timeout"), "statement_timeout = 0"),
+        (asyncpg.InsufficientPrivilegeError("denied"), "a user who may create"),
+        (asyncpg.ReadOnlySQLTransactionError("read only"), "name the primary server"),
+        (FileNotFoundError(2, "No such file or directory", "/ca.pem"), "No such file or directory: /ca.pem"),
+        (asyncpg.exceptions.TargetServerAttributeNotMatched("<Enum 1>"), "none of its servers is as target_session"),
+        (wrong_url(ValueError("invalid literal for int(): 'hunter2'")), "percent-encoded"),
+        (
+            wrong_url(asyncpg.UndefinedObjectError('unrecognized parameter "sslmod"')),
+            '(unrecognized parameter "sslmod")',
+        ),
+        (
+            wrong_url(asyncpg.exceptions.ClientConfigurationError("is one of <object at 0x7f>, got 'read-wrote'")),
+            "prefer-standby, not 'read-wrote')",
+        ),
+    ],
+)
+def test_each_complaint_says_what_to_fix(problem, fix):
+    """Not only its kind's own words."""
+    trouble = trouble_with("postgresql://db.example/mail", problem)
+    assert fix in trouble.why
+    assert "hunter2" not in trouble.why
 
 
 def test_no_server_at_the_start():

@@ -21,7 +21,10 @@ wishes = st.frozensets(st.sampled_from(["NEVER", "SUCCESS", "FAILURE", "DELAY"])
 recipients = st.lists(st.builds(Recipient, mailboxes, wishes, st.none() | names), min_size=1, max_size=3).map(tuple)
 maybe = st.none() | names
 envelopes = st.builds(Envelope, st.none() | mailboxes, recipients, st.booleans(), st.booleans(), maybe, maybe)
-mails = st.builds(StoredMail, names, envelopes, st.floats(0, 1e10), st.integers(0, 2**48), st.integers(0, 99), names)
+releases = st.none() | st.integers(1, 10**10).map(float)
+mails = st.builds(
+    StoredMail, names, envelopes, st.floats(0, 1e10), st.integers(0, 2**48), st.integers(0, 99), names, releases
+)
 
 
 def row_of(mail, parcel=None):

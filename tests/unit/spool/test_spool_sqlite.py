@@ -17,7 +17,7 @@ import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.patience import PATIENCE_S
 
-from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble, fresh
+from postroad.spool import LEASE_S, PIECE, Node, Selection, Settlement, SpoolError, Trouble, fresh
 from postroad.spool.sqlite import SqliteSpool, commits, lanes, queue
 from postroad.spool.sqlite.file import SCHEMA, connect
 
@@ -126,19 +126,17 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had(tmp_path):
 
 
 def test_nodes_in_one_folder_see_each_other(tmp_path):
-    """Each with what it has, until one has not renewed for a lease: what it had is free then, and it is gone."""
+    """Until one has not renewed for a lease: what it had is free then, and it is gone."""
 
     async def story(first, second):
         await first.add(letter("m1"), BODY, claim=True)
         await first.renew(NOW)
-        assert [("one", 1), ("two", 0)] == [(node.name, node.claimed) for node in await second.nodes(NOW)]
+        assert ["one", "two"] == [node.name for node in await second.nodes(NOW)]
         await second.renew(NOW + 15)
-        assert [("one", NOW, 1), ("two", NOW + 15, 0)] == [
-            (node.name, node.renewed_at, node.claimed) for node in await first.nodes(NOW + 15)
-        ]
+        assert (Node("one", NOW), Node("two", NOW + 15)) == await first.nodes(NOW + 15)
         for after in (35, 55, LEASE_S + 1):
             await second.renew(NOW + after)
-        assert [("two", 0)] == [(node.name, node.claimed) for node in await second.nodes(NOW + LEASE_S + 1)]
+        assert ["two"] == [node.name for node in await second.nodes(NOW + LEASE_S + 1)]
 
     run(story, one(tmp_path), two(tmp_path))
 

@@ -27,6 +27,7 @@ PLAIN = {
     "compare": ["compare", "t1", "t4", "--json"],
     "config check": ["config", "check", "docs/examples/postroad.toml", "--json"],
     "config show": ["config", "show", "--config", "docs/examples/postroad.toml", "--json"],
+    "lab faults --words": ["lab", "faults", "--words", "--json"],
     "lookup": ["lookup", "example.com", "--zone", ZONE, "--json"],
     "route": ["route", "example.com", "--zone", ZONE, "--json"],
     "rules": ["rules", "--json"],
@@ -41,8 +42,11 @@ PLAIN = {
 ELSEWHERE = {
     "demo --cluster": "tests/unit/cli/test_cluster_demo.py looks at it",
     "demo": "takes long: mypy holds it to its type",
-    "lab run": "the same",
-    "lab up": "the same",
+    **dict.fromkeys(
+        ("lab fault", "lab faults", "lab up", "lab up --show"), "tests/unit/cli/test_lab_command.py looks at them"
+    ),
+    "lab run": "the same as demo",
+    "lab try": "tests/unit/cli/test_lab_try.py looks at it",
     "send": "tests/docs/test_docs.py looks at it",
     **dict.fromkeys(
         ("dkim check", "dkim new", "dkim record", "dkim rotate"), "tests/unit/cli/test_dkim_command.py looks at them"

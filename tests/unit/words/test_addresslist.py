@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from postroad.cli.sendmail.draft import Origin, finish
-from postroad.cli.sendmail.draft import parse as parse_message
+from postroad.build.draft import Origin
+from postroad.build.draft import finish_draft as finish
+from postroad.build.draft import parse_draft as parse_message
 from postroad.words.addresslist import addresses_in, places_in
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable

@@ -2,48 +2,55 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `handing` (over to the relay), `command` (as the help has
-it). Many a program starts it for each message, so what is heavy is imported where it is needed.
+Stops: `arguments` (the command line), `stdin` (what is read), `handing` (over to the relay), `dialogue` (SMTP on
+standard input), `waiting` (the queue, shown and retried), `command` (as the help has it). Many a program starts it for
+each message, so what is heavy is imported where it is needed.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from postroad.cli.lines import remark, say
 
 if TYPE_CHECKING:
+    from postroad.build import SubmissionRules
     from postroad.cli.sendmail.arguments import Arguments
-    from postroad.cli.sendmail.draft import Origin
     from postroad.config import Brief
-    from postroad.routing import Aliases
     from postroad.sign import SigningPolicy
-    from postroad.spool import StoredMail
 
 # sysexits.h
-OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, NO_PERMISSION, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
+
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"sendmail": (), "postroad-sendmail": (), "mailq": ("-bp",), "newaliases": ("-bi",)}
+)
+"""What the program is called by links to it, and what that says."""
+
+
+def spelled_out(argv: Sequence[str]) -> list[str]:
+    """A command line under one of those names, as `postroad sendmail` has it."""
+    name = argv[0].rpartition("/")[2]
+    return ["postroad", "sendmail", *NAMES[name], *argv[1:]] if name in NAMES else list(argv)
 
 
 def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
     """The words behind `sendmail` or `postroad sendmail`, as they are; None for other commands, and for --help."""
-    if argv[0].rpartition("/")[2] == "sendmail":
-        words = argv[1:]
-    elif list(argv[1:2]) == ["sendmail"]:
-        words = argv[2:]
-    else:
-        return None
-    return None if "--help" in words else words
+    whole = spelled_out(argv)
+    return whole[2:] if whole[1:2] == ["sendmail"] and "--help" not in whole else None
 
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
+    from postroad.build import NoAliasError, SenderError
+    from postroad.cli.door import Unwritable
     from postroad.cli.sendmail.arguments import Misuse, parse
-    from postroad.config import aliases_of, load_brief
+    from postroad.config import load_brief
     from postroad.net import open_more
     from postroad.spool import SpoolError
     from postroad.words.inputs import InputError
@@ -54,22 +61,61 @@ def run(words: Sequence[str]) -> int:
         arguments = parse(words)
         for remark in arguments.remarks:
             _say(remark)
-        config = load_brief(arguments.config)
-        aliases, signing = aliases_of(config), _signing(config)
+        work = _work(arguments, load_brief(arguments.config))
     except Misuse as problem:
         return _say(str(problem), USAGE)
     except InputError as problem:
         return _say(str(problem), CONFIG)
-    if arguments.nothing:
-        return OK
     try:
-        return _submit(arguments, config, aliases, signing)
+        return work()
     except InputError as problem:
-        return _say(str(problem), DATA)
+        kinds = {NoAliasError: NO_USER, SenderError: NO_PERMISSION}
+        return [_say(line, kinds.get(type(problem), DATA)) for line in problem.lines][-1]
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
+    except Unwritable:
+        raise
     except OSError as problem:
         return _say(f"standard input cannot be read: {problem.strerror}", TEMPORARY)
+
+
+def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
+    """What is to be done, with settings that are in order.
+
+    Raises:
+        InputError: they are not.
+
+    """
+    from postroad.build import SubmissionRules
+    from postroad.cli.sendmail.arguments import Purpose
+    from postroad.config import aliases_of
+
+    if arguments.purpose is Purpose.HOSTS:
+        return lambda: OK
+    if arguments.purpose in (Purpose.QUEUE, Purpose.FLUSH):
+        from postroad.cli.sendmail import waiting
+
+        is_flush = arguments.purpose is Purpose.FLUSH
+        return lambda: waiting.flush(config, arguments.flushed) if is_flush else waiting.show(config)
+    where = _where_aliases(arguments)
+    rules = SubmissionRules(aliases_of(config), _signing(config), where, config.rewriting, config.hold)
+    if arguments.purpose is Purpose.ALIASES:
+        return _tell_of_aliases
+    if arguments.purpose is Purpose.SMTP:
+        from postroad.cli.sendmail.dialogue import converse
+
+        return lambda: converse(config, rules, _full_name(arguments))
+    return lambda: _submit(arguments, config, rules)
+
+
+def _tell_of_aliases() -> int:
+    with suppress(OSError):
+        say("there is nothing to rebuild: aliases are read anew for each message, and by the relay when it reloads")
+    return OK
+
+
+def _full_name(arguments: Arguments) -> str:
+    return arguments.full_name or os.environ.get("NAME", "")
 
 
 def _signing(config: Brief) -> SigningPolicy | None:
@@ -81,9 +127,10 @@ def _signing(config: Brief) -> SigningPolicy | None:
     return build_signing(config.dkim)
 
 
-def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: SigningPolicy | None) -> int:
-    from postroad.cli.sendmail.draft import bounded, read
+def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
+    from postroad.build import Submission, mail_of, origin_of
     from postroad.cli.sendmail.handing import hand_over
+    from postroad.cli.sendmail.stdin import bounded, read
     from postroad.config import hostname_of
     from postroad.words.inputs import InputError
 
@@ -91,16 +138,13 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: Sign
     octets = read(bounded(sys.stdin.buffer, config.message_size), dot_ends=arguments.dot_ends)
     if len(octets) > config.message_size:
         raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
-    mail, content = _made(arguments, octets, hostname)
-    if signing:
-        content = signing.signed(content, mail.received_at)
-        mail = replace(mail, size=len(content))
-    unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
-    for each in unknown:
-        _say(f"{each}: this machine has no mailboxes, and {each.local} has no alias; {_where_aliases(arguments)}")
-    if unknown:
-        return NO_USER
-    mail = replace(mail, envelope=aliases.expanded(mail.envelope))
+    if not (arguments.recipients or arguments.from_header):
+        raise InputError("there is no recipient in the command line; -t takes them from the message")
+    of = arguments
+    wishes = (of.notify, of.ret, of.envid, of.eight_bit, of.at)
+    submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
+    origin = origin_of(hostname, _full_name(arguments))
+    mail, content = mail_of(submission, origin, rules, "sendmail")
     done = hand_over(mail, content, config, hostname)
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
@@ -117,58 +161,6 @@ def _where_aliases(arguments: Arguments) -> str:
     from postroad.config import USUAL_FILE, find
 
     return f"set an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
-
-
-def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMail, bytes]:
-    """The message and its envelope.
-
-    Raises:
-        InputError: an address cannot be read, or there is no recipient.
-
-    """
-    from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.spool import MessageIds, StoredMail, sendmail_origin
-    from postroad.words.inputs import InputError, readable
-    from postroad.words.mail import Envelope, Recipient, parse_mailbox, tls_wish_of
-
-    ids = MessageIds()
-    origin = _origin(arguments, hostname, ids.id())
-    draft = parse(octets)
-    named = addresses(arguments.recipients) + (draft.recipients() if arguments.from_header else [])
-    boxes = dict.fromkeys(readable(parse_mailbox(each)) for each in qualified(named, hostname))
-    if not boxes:
-        where = "To, Cc or Bcc" if arguments.from_header else "the command line; -t takes them from the message"
-        raise InputError(f"there is no recipient in {where}")
-    sender = origin.user if arguments.sender is None else "".join(addresses([arguments.sender])[:1])
-    reverse_path = readable(parse_mailbox(qualified([sender], hostname)[0])) if sender else None
-    content = finish(draft, origin, reverse_path)
-    envelope = Envelope(
-        reverse_path,
-        tuple(Recipient(box, arguments.notify) for box in boxes),
-        smtputf8=any(box.needs_smtputf8 for box in (*boxes, reverse_path) if box),
-        eight_bit=arguments.eight_bit or not content.isascii(),
-        ret=arguments.ret,
-        envid=arguments.envid,
-        tls=tls_wish_of(content),
-    )
-    told = sendmail_origin(origin.user, origin.uid)
-    return StoredMail(origin.id, envelope, origin.at, ids.seed(), len(content), told), content
-
-
-def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:
-    import pwd
-    import time
-
-    from postroad.cli.sendmail.draft import Origin
-
-    uid = os.getuid()
-    try:
-        entry = pwd.getpwuid(uid)
-        user, real_name = entry.pw_name, entry.pw_gecos.partition(",")[0]
-    except KeyError:  # a container may run under a number without a name
-        user, real_name = f"uid{uid}", ""
-    full_name = arguments.full_name or os.environ.get("NAME", "") or real_name
-    return Origin(hostname, user, uid, full_name, id_, time.time())
 
 
 def _say(text: str, status: int = OK) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,8 @@ def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> 
     from postroad.dialogue import Message  # as above
     from postroad.routing import Plan  # as above
 
-    job = Job(Message(mail.envelope, octets), target.exchange, Plan((target,)))
+    envelope = replace(mail.envelope, release_at=mail.release_at)
+    job = Job(Message(envelope, octets), target.exchange, Plan((target,)))
     done = asyncio.run(attempt(job, DeliverSettings(hostname=hostname)))
     outcomes = zip(mail.envelope.recipients, done.outcomes, strict=True)
     return tuple((str(to.mailbox), said) for to, said in outcomes if said.result != "delivered")

@@ -2,7 +2,7 @@
 
 Rule 1: a message's fate depends on the trial, the seed and its number only, on any machine: so it can be replayed.
 Rule 2: where the exact forecast applies, trials agree with it; a figure comes with the interval that holds it.
-Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
+Rule 3: NumPy, an extra, is imported when a trial runs, not before; memory is bounded whatever the number of messages.
 Rule 4: what a sender does in an attempt stands in `simulation.steps` alone, or in `routing` for ours: trials draw from
 the graph of that.
 
@@ -32,6 +32,7 @@ from postroad.simulation.trials.nouns import (
     Workload,
 )
 from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
+from postroad.words.inputs import InputError
 
 __all__ = [
     "Asked",
@@ -50,18 +51,29 @@ __all__ = [
     "run",
 ]
 
+NEEDED = (
+    "following messages (--trials, --burst, --rate, --greylist, --outage, --retries) needs NumPy; "
+    "install it with: pip install 'postroad[simulate]', or beside the Debian package: apt install python3-numpy"
+)
+
 
 def run(trial: Trial, seed: int, progress: Callable[[float], None] = lambda _part: None) -> Trials:
     """Play a trial to the end: until each message is delivered or given up.
 
     The same trial and seed give the same result, on any machine. `progress` is told the part done, from 0 to 1.
+
+    Raises:
+        InputError: NumPy is not installed.
+
     """
     found = exchanges(trial.snapshot, trial.sender)
     if isinstance(found, NoWay):
         outcome = {} if found.unable else {found.result: Estimate(1.0, 1.0, 1.0)}
         return Trials(trial, seed, outcome=outcome, unable=found.unable)
-    from postroad.simulation.trials.play import OvergrownError, Play  # noqa: PLC0415  # NumPy: a start stays fast without
-
+    try:
+        from postroad.simulation.trials.play import OvergrownError, Play  # noqa: PLC0415  # NumPy: slow, and an extra
+    except ModuleNotFoundError as problem:
+        raise InputError(NEEDED) from problem
     try:
         return Play(trial, seed, found).run(progress)
     except OvergrownError:

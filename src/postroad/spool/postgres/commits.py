@@ -24,19 +24,20 @@ _OF_ONE = {None, Trouble.CORRUPT}
 """Troubles of one call, which spoil no other. The others are the server's."""
 
 # In one trip, whatever the server has as its defaults. No statement_timeout: at a COMMIT that waits for the synchronous
-# standby the server would end the wait, and call that committed. No planner's guess is right about a table that fills
-# and empties within seconds: every statement of ours has its index.
+# standby the server would end the wait, and call that committed; who else does that is warned of, whatever is set. No
+# planner's guess is right about a table that fills and empties within seconds: every statement of ours has its index.
 BEGIN = """
 BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = 0;
-SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL enable_seqscan = off;
-SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
+SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL client_min_messages = warning;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
 SET LOCAL plan_cache_mode = force_generic_plan
 """
 _LAST = """
 SELECT pg_current_xact_id_if_assigned()::text, EXISTS (SELECT FROM postroad.node WHERE token = $1)
 """
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
-_UNDER_WAY = "in progress"
+_COMMITTED, _UNDER_WAY = "committed", "in progress"
+_ANY_WRITE = "UPDATE postroad.look SET count = count"
 
 
 class InDoubt(Exception):  # noqa: N818  # what it is
@@ -165,7 +166,7 @@ class GroupCommits:
         return None if transaction is None else str(transaction)
 
     async def _is_committed(self, transaction: str) -> bool:
-        """Whether a transaction was committed whose connection was lost.
+        """Whether a transaction was committed whose connection was lost, and is where commits have to be.
 
         Raises:
             InDoubt: nobody can be asked.
@@ -175,14 +176,23 @@ class GroupCommits:
         while True:
             try:
                 status = await self._status(transaction)
+                if status == _COMMITTED:
+                    await self._confirm()
             except Exception as problem:
                 if not is_lost(problem):
                     raise
                 status = _UNDER_WAY
             if status != _UNDER_WAY:
-                return status == "committed"
+                return status == _COMMITTED
             if not await patience.waits():
                 raise InDoubt(transaction)
+
+    async def _confirm(self) -> None:
+        """Wait for the standby: what has a later commit has those before it."""
+        async with self._connections.lent() as db:
+            await db.execute(BEGIN)
+            await db.execute(_ANY_WRITE)
+            await ended(db, "COMMIT")
 
     async def _status(self, transaction: str) -> str | None:
         """Of a transaction: None of one that this server never heard of."""
@@ -204,7 +214,7 @@ class GroupCommits:
             status = await self._status(transaction)
             if status == _UNDER_WAY:
                 self._doubts.append((transaction, calls))
-            for each in calls if status == "committed" else ():
+            for each in calls if status == _COMMITTED else ():
                 for result in each.results if each.kind.unwanted else ():
                     each.kind.unwanted(result)  # type: ignore[misc]  # seen above
 

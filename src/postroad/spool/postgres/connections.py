@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import asyncpg  # type: ignore[import-untyped]  # it has no types
 
 from postroad.spool.postgres.address import without_password
-from postroad.spool.postgres.trouble import Unanswered, closed, is_lost, troubles
+from postroad.spool.postgres.trouble import Unanswered, Unconfirmed, closed, is_lost, troubles, wrong_url
 from postroad.words.phrasebook import seconds
 
 P = ParamSpec("P")
@@ -57,6 +57,14 @@ class Db(Protocol):
 
     def terminate(self) -> None:
         """End it without a word."""
+        ...
+
+    def add_log_listener(self, callback: Callable[[Any, Any], None]) -> None:
+        """Have what the server says beside its answers told: the connection, and the message."""
+        ...
+
+    def remove_log_listener(self, callback: Callable[[Any, Any], None]) -> None:
+        """No longer."""
         ...
 
 
@@ -178,19 +186,37 @@ class DatabaseConnections:
                 max_cached_statement_lifetime=0,
                 server_settings={"application_name": f"postroad {self._name}".strip()},
             )
-        except ValueError as problem:  # of a URL that asyncpg cannot read: it quotes it, with its password
-            if isinstance(problem, asyncpg.InterfaceError):
-                raise
-            raise asyncpg.exceptions.ClientConfigurationError("the URL is not one of PostgreSQL") from None
+        except (ValueError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as problem:
+            raise wrong_url(problem) from None
 
 
 async def ended(db: Db, statement: str) -> None:
     """Do a COMMIT. It is never cancelled: a server that waits for a standby would report it as done.
 
+    Somebody else may do that (pg_cancel_backend): the server reports it as done as well, and warns beside its answer,
+    where it has nothing else to warn of.
+
     Raises:
         Unanswered: whether it is done is not known.
+        Unconfirmed: it is done, but may be on this server only.
 
     """
+    warnings: list[str] = []
+
+    def heard(_db: object, message: object) -> None:
+        if isinstance(message, asyncpg.PostgresWarning):
+            warnings.append(str(message))
+
+    db.add_log_listener(heard)
+    try:
+        await _ended(db, statement)
+    finally:
+        db.remove_log_listener(heard)
+    if warnings:
+        raise Unconfirmed(warnings[0])
+
+
+async def _ended(db: Db, statement: str) -> None:
     doing = asyncio.ensure_future(db.execute(statement, timeout=86400.0))
     await asyncio.wait({doing}, timeout=ANSWER_S)
     if not doing.done():

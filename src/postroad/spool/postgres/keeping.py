@@ -49,7 +49,7 @@ _IS_OURS = """
 SELECT EXISTS (
     SELECT FROM postroad.message JOIN postroad.parcel
         ON parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
-    WHERE message.id = $1 AND parcel.holder = $2
+    WHERE message.id = $1 AND parcel.holder + 0 = $2
 )
 """
 
@@ -80,7 +80,7 @@ async def add(tx: SpoolTransaction, messages: Sequence[CompleteMessage]) -> list
     except asyncpg.UniqueViolationError as problem:
         raise ValueError("there is already a message with this id") from problem
     tx.claims |= any(whole.node is not None for whole in messages)
-    tx.wait([(parcel.destination, parcel.due_at) for whole, parcel in pairs if whole.node is None])
+    tx.wait([(parcel.destination, parcel.due_at, parcel.number) for whole, parcel in pairs if whole.node is None])
     return added
 
 
@@ -101,7 +101,8 @@ async def _write(tx: SpoolTransaction, id_: str, octets: bytes) -> None:
 
 def _parcels(number: int, mail: StoredMail) -> tuple[Parcel, ...]:
     parts = enumerate(split(mail), number * PARCELS)
-    return tuple([Parcel(place, destination, part, mail.received_at) for place, (destination, part) in parts])
+    due_at = mail.release_at or mail.received_at
+    return tuple([Parcel(place, destination, part, due_at) for place, (destination, part) in parts])
 
 
 def _message_row(number: int, whole: CompleteMessage, parcels: int) -> tuple[Any, ...]:

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 
 from postroad.spool.base import LEASE_S, Node, SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
+from postroad.spool.postgres.lanes import adopt_old
 from postroad.spool.postgres.transaction import Life, SpoolTransaction
 from postroad.spool.postgres.versions import check_serves
 from postroad.words.phrasebook import seconds
 
 _TAKE_NAME = """
-INSERT INTO postroad.node AS node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
+INSERT INTO postroad.node AS node (name, renewed_at, process, draws) VALUES ($1, clock_timestamp(), $2, $2)
 ON CONFLICT (name) DO UPDATE
-SET token = DEFAULT, renewed_at = excluded.renewed_at, process = excluded.process RETURNING token
+SET token = DEFAULT, renewed_at = excluded.renewed_at, process = excluded.process, draws = excluded.draws
+RETURNING token
 """
 _REVIVE = """
-INSERT INTO postroad.node AS node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
+INSERT INTO postroad.node AS node (name, renewed_at, process, draws) VALUES ($1, clock_timestamp(), $2, $2)
 ON CONFLICT (name) DO UPDATE
 SET token = DEFAULT, renewed_at = excluded.renewed_at WHERE node.process = excluded.process RETURNING token
 """
@@ -34,15 +36,23 @@ WHERE token = ANY(ARRAY(
 ))
 """
 _NODES = f"""
-SELECT name, extract(epoch FROM renewed_at)::float8,
-    (SELECT count(*) FROM postroad.parcel WHERE parcel.holder = node.token)
+SELECT name, extract(epoch FROM renewed_at)::float8
 FROM postroad.node WHERE renewed_at >= clock_timestamp() - interval '{LEASE_S} s' ORDER BY name COLLATE "C"
 """
 _BURY = f"DELETE FROM postroad.node WHERE renewed_at < clock_timestamp() - interval '{LEASE_S} s'"
+# Looked for between the tokens of the living, whose claims, present and past, are passed over
 _FREE = """
-UPDATE postroad.parcel SET holder = NULL
-WHERE holder IS NOT NULL AND holder <> ALL(ARRAY(SELECT token FROM postroad.node)) RETURNING destination, due_at
+UPDATE postroad.parcel SET holder = NULL WHERE number = ANY(ARRAY(
+    SELECT number FROM (
+        SELECT token AS above, lead(token, 1, 9223372036854775807) OVER (ORDER BY token) AS below
+        FROM (SELECT token FROM postroad.node UNION ALL SELECT -1) AS known
+    ) AS gap CROSS JOIN LATERAL (
+        SELECT number FROM postroad.parcel WHERE holder > gap.above AND holder < gap.below OFFSET 0
+    ) AS lost
+)) AND holder IS NOT NULL AND holder + 0 <> ALL(ARRAY(SELECT token FROM postroad.node))
+RETURNING destination, due_at, number
 """
+_LEAVE = "DELETE FROM postroad.node WHERE token = $1"
 
 
 class LostToken(Exception):  # noqa: N818  # what happened to it
@@ -84,7 +94,14 @@ async def renew(tx: SpoolTransaction, asked: Sequence[None]) -> list[int]:
     await tx.db.execute(_RENEW, tx.token, has_jumped)
     await tx.db.execute(_BURY)
     freed = tx.wait(await tx.db.fetch(_FREE))
+    await adopt_old(tx)
+    tx.life.round.look_back()
     return [freed] * len(asked)
+
+
+async def leave(db: Db, life: Life) -> None:
+    """Give the lease back: what is still claimed is free at another node's next renewal."""
+    await db.execute(_LEAVE, life.token)
 
 
 async def nodes(db: Db) -> tuple[Node, ...]:

@@ -16,12 +16,18 @@ OLDEST = 14
 CLOCK_S = 5.0
 """How far a node's clock may be from the database's: with NTP it is milliseconds, so more is a clock set wrong."""
 
+# Who only copies, and what a subscription or its like receives, is no standby: nobody fails over to it
 _ASKED = """
 SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS is_standby,
     current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,
     current_setting('synchronous_commit') AS waits_for, current_setting('synchronous_standby_names') AS standbys,
     current_setting('default_transaction_read_only') AS read_only,
-    (SELECT count(*) FROM pg_stat_replication) AS replicas, extract(epoch FROM clock_timestamp())::float8 AS clock
+    (
+        SELECT count(*) FROM pg_stat_replication
+        WHERE application_name !~ '^(pg_basebackup|pg_receivewal|pg_recvlogical|barman)' AND NOT EXISTS (
+            SELECT FROM pg_replication_slots WHERE active_pid = pid AND slot_type = 'logical'
+        )
+    ) AS replicas, extract(epoch FROM clock_timestamp())::float8 AS clock
 """
 
 
@@ -42,7 +48,10 @@ async def check_promise(db: Db, accepted: AcceptedRisks) -> float:
     """
     found = await db.fetchrow(_ASKED)
     if found["is_standby"] or found["read_only"] == "on":
-        why = "the server of the spool only reads (a standby, or default_transaction_read_only): name the primary"
+        why = (
+            "the server of the spool only reads (a standby, or default_transaction_read_only): name the primary, or "
+            "all servers and target_session_attrs=read-write"
+        )
         raise SpoolError(Trouble.READ_ONLY, why)
     for fault in _broken(found, accepted):
         raise SpoolError(Trouble.FAILING, fault)

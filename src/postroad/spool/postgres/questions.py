@@ -7,13 +7,15 @@ from collections.abc import Collection
 from postroad.spool.base import Lesson, Listed, Node, Selection, Stats, Story
 from postroad.spool.postgres import health, lanes, leases, lessons, queue
 from postroad.spool.postgres.connections import DatabaseConnections
+from postroad.spool.postgres.transaction import Life
 
 
 class SpoolQueries:
     """The part of the spool that only reads."""
 
-    def __init__(self, connections: DatabaseConnections) -> None:
+    def __init__(self, connections: DatabaseConnections, life: Life) -> None:
         self._connections = connections
+        self._life = life
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
@@ -21,7 +23,7 @@ class SpoolQueries:
 
     async def next_due(self, skip: Collection[str] = ()) -> float | None:
         """See Spool."""
-        return await self._connections.ask(lanes.next_due, list(skip))
+        return await self._connections.ask(lanes.next_due, list(skip), self._life.round)
 
     async def nodes(self, now: float) -> tuple[Node, ...]:  # noqa: ARG002  # leases are on the database's clock
         """See Spool."""

@@ -36,7 +36,7 @@ _THESE = """
 WHERE number = ANY(ARRAY(
     SELECT number FROM postroad.parcel WHERE number = ANY($1::bigint[]) AND holder IS NULL AND {}
     ORDER BY number FOR UPDATE
-)) RETURNING destination, due_at
+)) RETURNING destination, due_at, number
 """
 _HOLD = f"UPDATE postroad.parcel SET held = true {_THESE.format('NOT held')}"
 _UNHOLD = f"UPDATE postroad.parcel SET held = false {_THESE.format('held')}"

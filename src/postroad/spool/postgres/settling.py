@@ -9,17 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
-from postroad.spool.calls import CompleteMessage, Settling
+from postroad.spool.calls import CompleteMessage, Overruling, Settling
 from postroad.spool.postgres.keeping import add
 from postroad.spool.postgres.texts import encode, plain
 from postroad.spool.postgres.transaction import SpoolTransaction
 from postroad.spool.rows import write_recipients
 
-SLICE = 1000
-"""Parcels changed in one commit: what bounds how long a command of people holds up the others."""
-
 DAY_S = 86400
 
+# Our parcels are found by number: `+ 0` hides the holder from the index of claims, which has all that this node ever
+# claimed for as long as somebody's transaction keeps dead rows.
 # Of two who settle the last two parcels of a message at the same time, one has to see that nothing is left: only these
 # messages are locked, in order of number, and what is left is looked for in the next statement.
 _LOCKED = """
@@ -30,7 +29,7 @@ locked AS MATERIALIZED (
 _SETTLE = f"""
 WITH {_LOCKED}
 DELETE FROM postroad.parcel
-WHERE number = ANY($2::bigint[]) AND holder = $3 AND (SELECT count(*) FROM locked) >= 0 RETURNING number
+WHERE number = ANY($2::bigint[]) AND holder + 0 = $3 AND (SELECT count(*) FROM locked) >= 0 RETURNING number
 """
 _DEFER = """
 UPDATE postroad.parcel SET holder = NULL, due_at = one.due_at, attempts = attempts + one.counts, warned = one.warned,
@@ -38,12 +37,20 @@ UPDATE postroad.parcel SET holder = NULL, due_at = one.due_at, attempts = attemp
 FROM unnest(
     $2::bigint[], $3::double precision[], $4::integer[], $5::boolean[], $6::boolean[], $7::text[], $8::text[]
 ) AS one (number, due_at, counts, warned, waits, said, recipients)
-WHERE parcel.number = one.number AND holder = $1 RETURNING destination, parcel.due_at, parcel.number
+WHERE parcel.number = one.number AND holder + 0 = $1 RETURNING destination, parcel.due_at, parcel.number
 """
 _DELETE = f"""
 WITH {_LOCKED}
 DELETE FROM postroad.parcel
 WHERE number = ANY($2::bigint[]) AND holder IS NULL AND (SELECT count(*) FROM locked) >= 0 RETURNING destination, number
+"""
+# As it was when a person read of it: not under way, nor tried since.
+_TAKE = f"""
+WITH {_LOCKED}
+DELETE FROM postroad.parcel USING unnest($2::bigint[], $3::integer[], $4::text[]) AS one (number, attempts, recipients)
+WHERE parcel.number = one.number AND holder IS NULL AND parcel.attempts = one.attempts
+    AND coalesce(parcel.recipients, one.recipients) = one.recipients AND (SELECT count(*) FROM locked) >= 0
+RETURNING parcel.destination, parcel.number
 """
 _RECORDS = "SELECT message, count(*) FROM postroad.record WHERE message = ANY($1::bigint[]) GROUP BY message"
 _ADDED = """
@@ -87,16 +94,20 @@ Told = tuple[int, str, float, str, str]
 
 async def settle(tx: SpoolTransaction, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
     """Commit what became of claimed parcels."""
-    kept = await _still_claimed(tx, calls)
-    if not kept:
-        return [None] * len(calls)
-    await _reroute(tx, kept)
-    told = [_record(one, now, tx.life.name) for one, now in kept if one.record]
-    messages = {one.parcel.number // PARCELS for one, _ in kept if not one.left}
-    await finish(tx, messages, told, calls[-1][1], keeps_history=keeps_history)
-    if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
-        await add(tx, reports)
+    if kept := await _still_claimed(tx, calls):
+        await _follow(tx, kept, calls[-1][1], keeps_history=keeps_history)
     return [None] * len(calls)
+
+
+async def overrule(tx: SpoolTransaction, calls: Sequence[Overruling], *, keeps_history: bool) -> list[int]:
+    """Settle parcels that nobody has, as people decided: how many."""
+    counts = []
+    for settlements, now in calls:
+        taken = await _taken(tx, settlements)
+        if taken:
+            await _follow(tx, [(one, now) for one in taken], now, keeps_history=keeps_history)
+        counts.append(len(taken))
+    return counts
 
 
 async def delete(
@@ -137,6 +148,29 @@ def read_records(text: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+async def _follow(
+    tx: SpoolTransaction, kept: Sequence[tuple[Settlement, float]], now: float, *, keeps_history: bool
+) -> None:
+    """What follows once the parcels of these settlements are done with, or wait."""
+    await _reroute(tx, kept)
+    told = [_record(one, at, tx.life.name) for one, at in kept if one.record]
+    messages = {one.parcel.number // PARCELS for one, _ in kept if not one.left}
+    await finish(tx, messages, told, now, keeps_history=keeps_history)
+    if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
+        await add(tx, reports)
+
+
+async def _taken(tx: SpoolTransaction, settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Those whose parcels are as they were read; these are gone."""
+    first = {one.parcel.number: one for one in settlements}
+    messages = sorted({number // PARCELS for number in first})
+    attempts = [one.parcel.attempts for one in first.values()]
+    recipients = [write_recipients(one.parcel.mail.envelope.recipients) for one in first.values()]
+    gone = await tx.db.fetch(_TAKE, messages, list(first), attempts, recipients)
+    tx.changed.update(row[0] for row in gone)
+    return [first[row[1]] for row in gone]
+
+
 async def _still_claimed(tx: SpoolTransaction, calls: Sequence[Settling]) -> list[tuple[Settlement, float]]:
     """The settlements of parcels this node has, each parcel once, with the time of the call: their parcels are done."""
     first: dict[int, tuple[Settlement, float]] = {}
@@ -158,7 +192,7 @@ async def _defer(tx: SpoolTransaction, settlements: Sequence[Settlement]) -> set
         return set()
     rows = [_deferred(one) for one in settlements]
     back = await tx.db.fetch(_DEFER, tx.token, *([row[place] for row in rows] for place in range(7)))
-    tx.wait([row[:2] for row in back])
+    tx.wait(back)
     return {row[2] for row in back}
 
 
@@ -178,7 +212,7 @@ async def _reroute(tx: SpoolTransaction, settlements: Sequence[tuple[Settlement,
     for parcel, text in zip(list(rerouted(settlements, records)), said, strict=True):
         await tx.db.execute(_ADDED, *_rerouted_row(parcel, text))
         await tx.db.execute(_ONE_MORE, parcel.number // PARCELS)
-        tx.wait([(parcel.destination, parcel.due_at)])
+        tx.wait([(parcel.destination, parcel.due_at, parcel.number)])
 
 
 def _rerouted_row(it: Parcel, said: str) -> tuple[Any, ...]:

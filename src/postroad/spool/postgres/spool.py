@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Self
 
-from postroad.spool.base import (
-    Body,
-    Lesson,
-    Parcel,
-    Selection,
-    Settlement,
-    SpoolError,
-    State,
-    StoredMail,
-    Trouble,
-)
-from postroad.spool.calls import Claim, CompleteMessage
+from postroad.spool.base import Selection, Settlement, SpoolError, StoredMail, Trouble
+from postroad.spool.calls import SLICE
 from postroad.spool.fresh import Fresh
-from postroad.spool.group import RECIPIENT, SHORT, CallKind
-from postroad.spool.postgres import keeping, queue, settling
+from postroad.spool.group import SHORT
+from postroad.spool.grouped import DAY_S, GroupedCalls, no_node
+from postroad.spool.postgres import keeping, leases, queue
 from postroad.spool.postgres.beginning import Beginning
 from postroad.spool.postgres.commits import GroupCommits
 from postroad.spool.postgres.connections import DatabaseConnections
@@ -33,12 +26,10 @@ from postroad.spool.postgres.questions import SpoolQueries
 from postroad.spool.postgres.transaction import Life
 from postroad.spool.postgres.writer import GroupWriter
 
-DAY_S = 86400.0
-
 _opened = itertools.count(1)
 
 
-class PostgresSpool(SpoolQueries):
+class PostgresSpool(GroupedCalls[PostgresCalls, GroupWriter], SpoolQueries):
     """A spool in a PostgreSQL database, which several relays share.
 
     With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
@@ -47,16 +38,16 @@ class PostgresSpool(SpoolQueries):
     remarks: tuple[str, ...] = ()
 
     def __init__(self, connections: DatabaseConnections, node: str, history_s: float, accepted: AcceptedRisks) -> None:
-        super().__init__(connections)
-        self._node = node
         self._history_s = history_s
         self._accepted = accepted
         self._life = Life(node, f"process {os.getpid()} on {os.uname().nodename} ({next(_opened)})")
+        SpoolQueries.__init__(self, connections, self._life)
         self._fresh = Fresh()
         self._kinds = PostgresCalls(self._fresh, self._life, self._give_back, keeps_history=history_s > 0)
         # A claim waits for nobody's lock, so that what waits for one does not wait for it
         self._mail = GroupWriter(GroupCommits(connections, self._life), connections.where)
         self._queue = GroupWriter(GroupCommits(connections, self._life), connections.where)
+        GroupedCalls.__init__(self, node, self._mail, self._queue)
         self._days = Days(connections, self._queue.commits.house)
 
     @classmethod
@@ -84,7 +75,7 @@ class PostgresSpool(SpoolQueries):
         """
         connections = DatabaseConnections(url, node)
         spool = cls(connections, node, history_s, accepted)
-        begin = Beginning(spool._life, accepted, clock)  # its own
+        begin = Beginning(spool._life, accepted, clock, connections.where)  # its own
         try:
             await spool._mail.commits.house(begin)  # as above
         except BaseException:
@@ -102,49 +93,12 @@ class PostgresSpool(SpoolQueries):
         self._life.arriving.add(id_)
         await self._mail.submit(self._kinds.write, (id_, piece), len(piece))
 
-    async def discard(self, id_: str) -> None:
-        """See Spool."""
-        await self._mail.submit(self._kinds.discard, id_)
-
-    def add(
-        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
-    ) -> asyncio.Future[tuple[Parcel, ...]]:
-        """See Spool."""
-        if not mail.envelope.recipients:
-            return self._mail.refuse(ValueError("a message needs at least one recipient"))
-        if claim and not self._node:
-            return self._mail.refuse(_no_node())
-        if front and len(front) + len(rest) == mail.size:
-            rest, front = front + rest, b""
-        whole = CompleteMessage(mail, rest, self._node if claim else None, front)
-        others = len(mail.envelope.recipients) - 1  # SHORT counts the first
-        return self._mail.submit(self._kinds.add, whole, len(front) + len(rest) + others * RECIPIENT)
-
-    async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
-        """See Spool."""
-        asked = Claim(self._name(), now, most, each, frozenset(skip))
-        return await self._queue.submit(self._kinds.claim, asked)
-
     def settle(self, settlements: Collection[Settlement], now: float) -> asyncio.Future[None]:
         """See Spool."""
         if not self._node:
-            return self._mail.refuse(_no_node())
+            return self._mail.refuse(no_node())
         octets = SHORT * len(settlements)
         return self._mail.submit(self._kinds.settle, (tuple(settlements), now, self._node), octets)
-
-    async def release(self, parcels: Collection[Parcel]) -> None:
-        """See Spool."""
-        name = self._name()
-        if parcels:
-            await self._queue.submit(self._kinds.release, (tuple(parcels), name))
-
-    async def retry_stranded(self, destination: str, now: float) -> int:
-        """See Spool."""
-        return await self._queue.submit(self._kinds.retry_stranded, (destination, now))
-
-    def body(self, mail: StoredMail) -> Body:
-        """See Spool."""
-        return Body(mail, self.piece)
 
     def at_hand(self, mail: StoredMail) -> bytes | None:
         """See Spool. What another node may have by now is asked for."""
@@ -182,62 +136,14 @@ class PostgresSpool(SpoolQueries):
         while await self._queue.submit(self._kinds.sweep_arrivals, now):
             pass
 
-    async def hold(self, selection: Selection) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.hold)
-
-    async def unhold(self, selection: Selection) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.unhold)
-
-    async def retry(self, selection: Selection, now: float) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.retry, now)
-
-    async def clock_set_back(self, now: float, latest: float) -> int:
-        """See Spool."""
-        await self._queue.submit(self._kinds.clock_set_back, now)
-        return await self.retry(Selection(state=State.WAITING, due_after=latest), now)
-
-    async def delete(self, selection: Selection, now: float) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.delete, now)
-
-    def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
-        """See Spool."""
-        return self._mail.submit(self._kinds.learn, tuple(lessons), sum([len(one.text) for one in lessons]))
-
-    async def forget(self, kind: str, keys: Collection[str]) -> int:
-        """See Spool."""
-        return await self._mail.submit(self._kinds.forget, (kind, tuple(keys)))
-
     async def close(self) -> None:
         """See Spool."""
         await self._queue.close()
         await self._mail.close()
+        if self._node and not self._connections.is_away:
+            with contextlib.suppress(SpoolError):  # it runs out by itself
+                await self._queue.commits.house(partial(leases.leave, life=self._life))
         await self._connections.close()
 
-    async def _change(self, selection: Selection, kind: CallKind[Any, int], *values: object) -> int:
-        """Change parcels slice by slice: the relay's commits come in between."""
-        count, last = 0, -1
-        while numbers := await self._found(selection, last):
-            count += await self._queue.submit(kind, (numbers, *values))
-            last = numbers[-1]
-        return count
-
     async def _found(self, selection: Selection, after: int) -> list[int]:
-        return await self._connections.ask(queue.found, selection, after, settling.SLICE)
-
-    def _name(self) -> str:
-        if not self._node:
-            raise _no_node()
-        return self._node
-
-    def _give_back(self, parcels: Sequence[Parcel]) -> None:
-        """Whoever asked for these was cancelled: nobody would ever settle them."""
-        if self._node and not self._queue.is_closed:
-            self._queue.submit(self._kinds.release, (parcels, self._node))
-
-
-def _no_node() -> ValueError:
-    return ValueError("a tool has no node, so it claims and settles nothing")
+        return await self._connections.ask(queue.found, selection, after, SLICE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types
@@ -21,6 +22,7 @@ _KINDS = {
     "42P01": Trouble.GONE,
     "53": Trouble.FAILING,
     "53100": Trouble.FULL,
+    "53300": Trouble.FAILING,
     "25006": Trouble.READ_ONLY,
     "28": Trouble.READ_ONLY,
     "42501": Trouble.READ_ONLY,
@@ -28,14 +30,24 @@ _KINDS = {
     "40": Trouble.LOCKED,
     "55P03": Trouble.LOCKED,
     "57014": Trouble.LOCKED,
+    "0A": Trouble.FAILING,
+    "54": Trouble.FAILING,
+    "55": Trouble.FAILING,
     "58": Trouble.FAILING,
     "XX": Trouble.CORRUPT,
     "42": Trouble.CORRUPT,
 }
+_SAYING_MORE = {  # than its kind does
+    "28": "the server of the spool in {where} refuses the user: correct the name, the password (~/.pgpass, with mode "
+    "0600), or pg_hba.conf of the server",
+    "42501": "the spool in {where} cannot be written: name a user who may create and change the schema postroad",
+    "53300": "the server of the spool in {where} has no connection left: a relay needs up to four, so raise "
+    "max_connections, or the limit of the database or the user",
+    "57014": "a statement for the spool in {where} was cancelled: set statement_timeout = 0 for its user (ALTER ROLE)",
+}
 _SENTENCES = {
     Trouble.FULL: "no space left for the spool in {where}: free space on the disk of the database",
-    Trouble.READ_ONLY: "the spool in {where} cannot be written: name the primary server, and a user who may create "
-    "and change the schema postroad",
+    Trouble.READ_ONLY: "the spool in {where} cannot be written: name the primary server",
     Trouble.LOCKED: "the spool in {where} is locked: end the transaction that holds the lock (pg_stat_activity shows "
     "it)",
     Trouble.CORRUPT: "the spool in {where} is damaged, or was changed by another program: stop the relays, and restore "
@@ -45,16 +57,36 @@ _SENTENCES = {
     Trouble.MISSING: "there is no database for the spool in {where}: create it (createdb)",
 }
 
+_SERVERS = "any, primary, standby, read-write, read-only or prefer-standby"
+
+
+class WrongUrl(Exception):  # noqa: N818  # what is wrong, not what failed here
+    """The error that the URL names nothing that can be connected to, whatever the server does."""
+
 
 class Unanswered(Exception):  # noqa: N818  # what happened, not what failed here
     """The error that the server did not answer in time."""
+
+
+class Unconfirmed(Unanswered):
+    """The error that the server did not wait until a COMMIT was on its standby, because it was told not to."""
+
+
+def wrong_url(problem: Exception) -> WrongUrl:
+    """What is wrong with a URL. Most complaints of the driver quote it, with its password."""
+    if not isinstance(problem, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+        return WrongUrl("it is none of PostgreSQL; a password may have to be percent-encoded")
+    said = re.sub(
+        "one of <.*>, got", "any, primary, standby, read-write, read-only or prefer-standby, not", _said(problem)
+    )
+    return WrongUrl(said)
 
 
 def is_lost(problem: BaseException) -> bool:
     """Whether the connection is gone, so that another one may do better."""
     if isinstance(problem, asyncpg.PostgresError):
         return (problem.sqlstate or "").startswith(_LOST)
-    is_unfit = isinstance(problem, (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError))
+    is_unfit = isinstance(problem, asyncpg.DataError)
     is_cut_off = isinstance(problem, (OSError, TimeoutError, Unanswered, asyncpg.InterfaceError))
     is_out_of_step = isinstance(problem, asyncpg.InternalClientError)  # with a pooler that hung up on a command
     return is_out_of_step or (is_cut_off and not is_unfit)
@@ -72,8 +104,14 @@ def trouble_with(where: str, problem: BaseException) -> SpoolError | None:
     """The error for callers; None if it is no trouble with the database but a fault in the program."""
     if isinstance(problem, SpoolError):
         return problem
-    kind = _kind(problem)
-    return SpoolError(kind, f"{_SENTENCES[kind].format(where=where)} ({_said(problem)})") if kind else None
+    if isinstance(problem, WrongUrl):
+        return SpoolError(Trouble.MISSING, f"the URL of the spool, {where}, is wrong: correct it ({problem})")
+    state = _state(problem)
+    kind = _KINDS.get(state) or _kind(problem)
+    if kind is None:
+        return None
+    sentence = _SAYING_MORE.get(state, _SENTENCES[kind])
+    return SpoolError(kind, f"{sentence.format(where=where)} ({_said(problem)})")
 
 
 @contextlib.contextmanager
@@ -93,12 +131,14 @@ def closed(where: str) -> SpoolError:
     return SpoolError(Trouble.CLOSED, f"the spool in {where} is closed")
 
 
+def _state(problem: BaseException) -> str:
+    """The beginning of its SQLSTATE that is in the table."""
+    state = (isinstance(problem, asyncpg.PostgresError) and problem.sqlstate) or ""
+    return next((state[:n] for n in (5, 3, 2) if state[:n] in _KINDS), "")
+
+
 def _kind(problem: BaseException) -> Trouble | None:
-    if isinstance(problem, asyncpg.exceptions.ClientConfigurationError):
-        return Trouble.MISSING
-    if isinstance(problem, asyncpg.PostgresError):
-        state = problem.sqlstate or ""
-        return next((_KINDS[state[:n]] for n in (5, 3, 2) if state[:n] in _KINDS), None)
+    """Of what has none."""
     if isinstance(problem, Damaged):
         return Trouble.CORRUPT
     return Trouble.GONE if is_lost(problem) else None
@@ -106,5 +146,9 @@ def _kind(problem: BaseException) -> Trouble | None:
 
 def _said(problem: BaseException) -> str:
     """In one line: a message of the server, or what the system calls it."""
-    text = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    text = str(problem)
+    if isinstance(problem, asyncpg.exceptions.TargetServerAttributeNotMatched):
+        return "none of its servers is as target_session_attrs says"
+    if isinstance(problem, OSError) and problem.strerror:
+        text = f"{problem.strerror}: {problem.filename}" if problem.filename else problem.strerror
     return (text or type(problem).__name__).partition("\n")[0]

@@ -76,7 +76,8 @@ def _write(db: sqlite3.Connection, id_: str, octets: bytes, node: str) -> None:
 
 def _parcels(number: int, mail: StoredMail) -> tuple[Parcel, ...]:
     parts = enumerate(split(mail), number * PARCELS)
-    return tuple([Parcel(place, destination, part, mail.received_at) for place, (destination, part) in parts])
+    due_at = mail.release_at or mail.received_at
+    return tuple([Parcel(place, destination, part, due_at) for place, (destination, part) in parts])
 
 
 def _message_row(db: sqlite3.Connection, number: int, whole: CompleteMessage) -> Row:

@@ -8,12 +8,9 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from postroad.spool.base import LEASE_S, Node, Parcel
-from postroad.spool.calls import Claim, Release
+from postroad.spool.calls import HASTENED, Claim, Release
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, Row, moment, read_parcel, sound
 from postroad.spool.sqlite.rows import numbers
-
-HASTENED = 1000
-"""Parcels made due at once because a host answers again: what it is given to prove that it does."""
 
 _NEXT_IN_LANE = "SELECT min(due_at) FROM parcel WHERE destination = ? AND node IS NULL AND held = 0"
 _KEEP_LANE = """
@@ -53,10 +50,7 @@ SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?2
 """
 
 
-_NODES = """
-SELECT name, renewed_at, (SELECT count(*) FROM parcel WHERE parcel.node = node.name) FROM node
-WHERE renewed_at >= ? ORDER BY name
-"""
+_NODES = "SELECT name, renewed_at FROM node WHERE renewed_at >= ? ORDER BY name"
 
 
 def take_back(db: sqlite3.Connection, node: str) -> None:
@@ -106,7 +100,7 @@ def renew(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[in
 def nodes(db: sqlite3.Connection, now: float) -> tuple[Node, ...]:
     """The nodes whose lease runs."""
     rows = db.execute(_NODES, (now - LEASE_S,))
-    return tuple([Node(sound(name, str), moment(at), count) for name, at, count in rows])
+    return tuple([Node(sound(name, str), moment(at)) for name, at in rows])
 
 
 def retry_stranded(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:

@@ -5,31 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from postroad.spool.base import (
-    Body,
-    Lesson,
-    Parcel,
-    Selection,
-    Settlement,
-    State,
-    StoredMail,
-)
-from postroad.spool.calls import Claim, CompleteMessage
+from postroad.spool.base import Selection, Settlement, StoredMail
+from postroad.spool.calls import SLICE
 from postroad.spool.fresh import Fresh
-from postroad.spool.group import RECIPIENT, SHORT, CallKind
-from postroad.spool.sqlite import keeping, queue, settling
+from postroad.spool.group import SHORT
+from postroad.spool.grouped import DAY_S, GroupedCalls, no_node
+from postroad.spool.sqlite import keeping, queue
 from postroad.spool.sqlite.kinds import Kinds
 from postroad.spool.sqlite.opening import Opened, open_folder
 from postroad.spool.sqlite.queries import SqliteQueries
 from postroad.spool.sqlite.reader import THREADS, Reader
 from postroad.spool.sqlite.writer import Writer
 
-DAY_S = 86400.0
 
-
-class SqliteSpool(SqliteQueries):
+class SqliteSpool(GroupedCalls[Kinds, Writer], SqliteQueries):
     """A spool in a folder, with an SQLite database.
 
     With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
@@ -37,8 +28,8 @@ class SqliteSpool(SqliteQueries):
 
     def __init__(self, opened: Opened, name: str, history_s: float, loop: asyncio.AbstractEventLoop) -> None:
         self._writer = Writer(opened.commits, opened.where, loop)
-        super().__init__(Reader(opened.where, opened.readers))
-        self._node = name
+        GroupedCalls.__init__(self, name, self._writer, self._writer)
+        SqliteQueries.__init__(self, Reader(opened.where, opened.readers))
         self._history_s = history_s
         self._hold = opened.hold
         self._place = opened.disk.place
@@ -78,48 +69,12 @@ class SqliteSpool(SqliteQueries):
         """See Spool."""
         await self._writer.submit(self._kinds.write, (id_, piece, self._node), len(piece))
 
-    async def discard(self, id_: str) -> None:
-        """See Spool."""
-        await self._writer.submit(self._kinds.discard, id_)
-
-    def add(
-        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
-    ) -> asyncio.Future[tuple[Parcel, ...]]:
-        """See Spool."""
-        if not mail.envelope.recipients:
-            return self._writer.refuse(ValueError("a message needs at least one recipient"))
-        if claim and not self._node:
-            return self._writer.refuse(_no_node())
-        if front and len(front) + len(rest) == mail.size:
-            rest, front = front + rest, b""
-        whole = CompleteMessage(mail, rest, self._node if claim else None, front)
-        others = len(mail.envelope.recipients) - 1  # SHORT counts the first
-        return self._writer.submit(self._kinds.add, whole, len(front) + len(rest) + others * RECIPIENT)
-
-    async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
-        """See Spool."""
-        asked = Claim(self._name(), now, most, each, frozenset(skip))
-        return await self._writer.submit(self._kinds.claim, asked)
-
     def settle(self, settlements: Collection[Settlement], now: float) -> asyncio.Future[None]:
         """See Spool."""
         if not self._node:
-            return self._writer.refuse(_no_node())
+            return self._writer.refuse(no_node())
         octets = sum([SHORT + one.parcel.mail.size for one in settlements])
         return self._writer.submit(self._kinds.settle, (tuple(settlements), now, self._node), octets)
-
-    async def release(self, parcels: Collection[Parcel]) -> None:
-        """See Spool."""
-        if parcels:
-            await self._writer.submit(self._kinds.release, (tuple(parcels), self._name()))
-
-    async def retry_stranded(self, destination: str, now: float) -> int:
-        """See Spool."""
-        return await self._writer.submit(self._kinds.retry_stranded, (destination, now))
-
-    def body(self, mail: StoredMail) -> Body:
-        """See Spool."""
-        return Body(mail, self.piece)
 
     def at_hand(self, mail: StoredMail) -> bytes | None:
         """See Spool."""
@@ -137,39 +92,10 @@ class SqliteSpool(SqliteQueries):
     async def sweep(self, now: float) -> None:
         """See Spool."""
         await asyncio.to_thread(self._look_after)
-        while await self._writer.submit(self._kinds.sweep_history, now - self._history_s) == settling.SLICE:
+        while await self._writer.submit(self._kinds.sweep_history, now - self._history_s) == SLICE:
             pass
         while await self._writer.submit(self._kinds.sweep_arrivals, now):
             pass
-
-    async def hold(self, selection: Selection) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.hold)
-
-    async def unhold(self, selection: Selection) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.unhold)
-
-    async def retry(self, selection: Selection, now: float) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.retry, now)
-
-    async def clock_set_back(self, now: float, latest: float) -> int:
-        """See Spool."""
-        await self._writer.submit(self._kinds.clock_set_back, now)
-        return await self.retry(Selection(state=State.WAITING, due_after=latest), now)
-
-    async def delete(self, selection: Selection, now: float) -> int:
-        """See Spool."""
-        return await self._change(selection, self._kinds.delete, now)
-
-    def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
-        """See Spool."""
-        return self._writer.submit(self._kinds.learn, tuple(lessons), sum([len(one.text) for one in lessons]))
-
-    async def forget(self, kind: str, keys: Collection[str]) -> int:
-        """See Spool."""
-        return await self._writer.submit(self._kinds.forget, (kind, tuple(keys)))
 
     async def close(self) -> None:
         """See Spool."""
@@ -178,29 +104,10 @@ class SqliteSpool(SqliteQueries):
         if self._hold:
             self._hold.lock.close()
 
-    async def _change(self, selection: Selection, kind: CallKind[Any, int], *values: object) -> int:
-        """Change parcels slice by slice: the relay's commits come in between."""
-        count, last = 0, -1
-        while found := await self._reader.ask(queue.found, selection, last, settling.SLICE):
-            count += await self._writer.submit(kind, (found, *values))
-            last = found[-1]
-        return count
+    async def _found(self, selection: Selection, after: int) -> Sequence[int]:
+        return await self._reader.ask(queue.found, selection, after, SLICE)
 
     def _look_after(self) -> None:
         self._place.check()
         if self._node:
             self._room.make_reserve()
-
-    def _name(self) -> str:
-        if not self._node:
-            raise _no_node()
-        return self._node
-
-    def _give_back(self, parcels: Sequence[Parcel]) -> None:
-        """Whoever asked for these was cancelled: nobody would ever settle them."""
-        if self._node and not self._writer.is_closed:
-            self._writer.submit(self._kinds.release, (parcels, self._node))
-
-
-def _no_node() -> ValueError:
-    return ValueError("a tool has no node, so it claims and settles nothing")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from postroad.views.json.lookup import HostJson, LookupJson, lookup_shape
     from postroad.views.json.protection import protection_shape
     from postroad.views.json.queue import (
+        bounce_shape,
         change_shape,
+        content_shape,
         explain_shape,
         queue_shape,
         stats_shape,
@@ -30,9 +32,18 @@ if TYPE_CHECKING:
     )
     from postroad.views.json.recipients import recipients_shape
     from postroad.views.json.route import route_shape
-    from postroad.views.json.scenes import cluster_shape, demo_shape, lab_shape, up_shape
+    from postroad.views.json.scenes import (
+        arrival_shape,
+        cluster_shape,
+        demo_shape,
+        faults_shape,
+        lab_shape,
+        trial_shape,
+        up_shape,
+        words_shape,
+    )
     from postroad.views.json.senders import sender_shape, senders_shape
-    from postroad.views.json.settings import config_shape, problems_shape, user_shape
+    from postroad.views.json.settings import config_shape, import_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
     from postroad.views.json.spools import health_shape, migration_shape, moved_shape
@@ -46,12 +57,12 @@ __getattr__, __dir__ = door(
     findings="rule_shape rules_shape",
     lookup="HostJson LookupJson lookup_shape",
     protection="protection_shape",
-    queue="change_shape explain_shape queue_shape stats_shape story_shape trace_shape",
+    queue="bounce_shape change_shape content_shape explain_shape queue_shape stats_shape story_shape trace_shape",
     recipients="recipients_shape",
     route="route_shape",
-    scenes="cluster_shape demo_shape lab_shape up_shape",
+    scenes="arrival_shape cluster_shape demo_shape faults_shape lab_shape trial_shape up_shape words_shape",
     senders="sender_shape senders_shape",
-    settings="config_shape problems_shape user_shape",
+    settings="config_shape import_shape problems_shape user_shape",
     shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
     spools="health_shape migration_shape moved_shape",

@@ -12,11 +12,20 @@ from postroad.views.json.findings import CheckedJson, CheckJson, RuleJson, Rules
 from postroad.views.json.lookup import LookupJson
 from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, SimulateJson
 from postroad.views.json.protection import TlsJson
-from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
+from postroad.views.json.queue import BounceJson, ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
-from postroad.views.json.scenes import ClusterJson, DemoJson, LabJson, LabUpJson
+from postroad.views.json.scenes import (
+    ArrivalJson,
+    ClusterJson,
+    DemoJson,
+    FaultWordsJson,
+    LabFaultsJson,
+    LabJson,
+    LabUpJson,
+    TrialJson,
+)
 from postroad.views.json.senders import SenderJson, SendersJson
-from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
+from postroad.views.json.settings import ConfigJson, ImportJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
 from postroad.views.json.spools import MigrationJson, MovedJson, SpoolHealthJson
 from postroad.views.json.tls_reports import TlsReportsJson
@@ -38,12 +47,20 @@ ANSWERS: dict[str, type] = {
     "dkim record": KeysJson,
     "dkim rotate": RotationJson,
     "explain": ExplainJson,
+    "import": ImportJson,
+    "lab fault": LabFaultsJson,
+    "lab faults": LabFaultsJson,
+    "lab faults --words": FaultWordsJson,
     "lab run": LabJson,
+    "lab try": TrialJson,
     "lab up": LabUpJson,
+    "lab up --show": ArrivalJson,
     "lookup": LookupJson,
+    "queue bounce": BounceJson,
     "queue delete": ChangeJson,
     "queue hold": ChangeJson,
     "queue list": QueueJson,
+    "queue move": ChangeJson,
     "queue release": ChangeJson,
     "queue retry": ChangeJson,
     "queue show": MessageJson,

@@ -1,11 +1,10 @@
-"""Reads a message as programs submit it: its recipients, and the message made ready to send. Pure."""
+"""A message as programs submit it: its sender and recipients, and the message made ready to send. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from postroad.receive import format_date
 from postroad.smtp import NUL, canonical
@@ -20,10 +19,11 @@ _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separate
 # What `surrogateescape` makes of octets that are no UTF-8: harmless in a name, but not in an address
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
-LONGEST_PIECE = 64 * 1024  # octets of a line read at a time
-
 _TO = ("to", "cc", "bcc")
 _RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
+_ADDRESSED = frozenset(
+    f"{again}{name}" for again in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc")
+)
 _HIDDEN = ("bcc", "resent-bcc")
 
 
@@ -54,6 +54,28 @@ class Draft:
         """Whether there is a field of one of these names, which are in lower case."""
         return any(_name(field) in names for field in self.fields)
 
+    @property
+    def shown(self) -> bytes:
+        """The message without the fields that say who gets a blind copy."""
+        return b"".join([*(field for field in self.fields if _name(field) not in _HIDDEN), self.rest])
+
+    def sender(self) -> str:
+        """The address of Sender, else of From; of a message sent anew, of Resent-Sender or Resent-From.
+
+        Raises:
+            InputError: there is none, or it cannot be known which one is meant.
+
+        """
+        again = "resent-" if self.has("resent-from") else ""
+        for name in (f"{again}sender", f"{again}from"):
+            if found := self._addresses(name):
+                break
+        else:
+            raise InputError("there is no address in From; add one, or give sender (None: bounces go nowhere)")
+        if len(found) > 1:  # RFC 5322 section 3.6.2: then Sender has to say who sends it
+            raise InputError(f"{name.title()} has {len(found)} addresses; add a Sender field, or give sender")
+        return found[0]
+
     def recipients(self) -> list[str]:
         """The addresses of To, Cc and Bcc; of a message sent anew, of the Resent- fields (RFC 5322 section 3.6.6).
 
@@ -61,27 +83,17 @@ class Draft:
             InputError: it cannot be known who is meant.
 
         """
+        return self._addresses(*(_RESENT_TO if self.has(*_RESENT_TO) else _TO))
+
+    def _addresses(self, *names: str) -> list[str]:
         if self.had_stray_cr:
             raise InputError(
-                "the header has a CR inside a line, so recipients cannot be read from it; end lines with LF"
+                "the header has a CR inside a line, so addresses cannot be read from it; end lines with LF"
             )
-        names = _RESENT_TO if self.has(*_RESENT_TO) else _TO
-        return addresses(_text(field) for field in self.fields if _name(field) in names)
+        return addresses_named(_text(field) for field in self.fields if _name(field) in names)
 
 
-def bounded(file: BinaryIO, most: int) -> Iterator[bytes]:
-    """The lines of a file, long ones in pieces, until there are more octets than the most."""
-    while most >= 0 and (piece := file.readline(LONGEST_PIECE)):
-        most -= len(piece)
-        yield piece
-
-
-def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
-    """What is handed over: until a line with a single dot, if that ends it, else all."""
-    return b"".join(_until_dot(lines) if dot_ends else lines)
-
-
-def parse(octets: bytes) -> Draft:
+def parse_draft(octets: bytes) -> Draft:
     """Take a message apart. What does not begin like a header has none; where a header stops being one, text begins."""
     octets = octets.replace(NUL, b"")  # before names are read: what is sent must be what was read
     text = _MBOX_FROM.sub(b"", octets, count=1) if _MBOX_FROM.match(octets) else octets
@@ -105,13 +117,17 @@ def parse(octets: bytes) -> Draft:
     return Draft(whole, rest if rest.startswith(b"\r\n") else b"\r\n" + rest, bool(_STRAY.search(head)))
 
 
-def finish(draft: Draft, origin: Origin, sender: Mailbox | None) -> bytes:
-    """The message to be sent: with what it lacks (RFC 6409 section 8), and nothing of who else gets a blind copy."""
-    fields = [field for field in draft.fields if _name(field) not in _HIDDEN]
+def finish_draft(draft: Draft, origin: Origin, sender: Mailbox | None) -> bytes:
+    """The message to be sent: with what it lacks (RFC 6409 section 8), and nothing of who else gets a blind copy.
+
+    A name without a domain is a user of this machine, in the header too: cron writes `From: root (Cron Daemon)`, which
+    is nobody's address anywhere else, and is refused there. Postfix completes it for mail of its own machine.
+    """
+    fields = [_with_domains(field, origin.hostname) for field in draft.fields if _name(field) not in _HIDDEN]
     return b"".join([*_added(draft, origin, sender), *fields, draft.rest])
 
 
-def addresses(texts: Iterable[str]) -> list[str]:
+def addresses_named(texts: Iterable[str]) -> list[str]:
     """The addresses in texts such as `Name <user@host>, other@host`.
 
     Raises:
@@ -147,19 +163,24 @@ def _added(draft: Draft, origin: Origin, sender: Mailbox | None) -> Iterator[byt
 
 def _person(full_name: str, address: str) -> str:
     """A name and an address; a name that would break the line is left out, as is a name beside a non-ASCII address."""
-    from email.utils import formataddr  # rarely needed
+    from email.utils import formataddr  # noqa: PLC0415  # rarely needed
 
     name = full_name if full_name.isprintable() and address.isascii() else ""
     return formataddr((name, address)) if address.isascii() else f"<{address}>"
 
 
-def _until_dot(lines: Iterable[bytes]) -> Iterator[bytes]:
-    begins = True
-    for line in lines:
-        if begins and line.rstrip(b"\r\n") == b".":
-            return
-        yield line
-        begins = line.endswith(b"\n")
+def _with_domains(field: bytes, hostname: str) -> bytes:
+    """A field with a domain in each of its addresses; one that cannot be read stays as it is."""
+    if _name(field) not in _ADDRESSED or all(b"@" in part for part in field.split(b",")):  # nearly all there are
+        return field
+    from postroad.rewrite import address_spans  # noqa: PLC0415  # for few
+
+    name, colon, octets = field.partition(b":")
+    value = octets.decode("latin-1").removesuffix("\r\n")
+    for span in reversed(address_spans(value) or ()):
+        if "@" not in span.text:
+            value = f"{value[: span.end]}@{hostname}{value[span.end :]}"
+    return name + colon + value.encode("latin-1") + b"\r\n"
 
 
 def _name(field: bytes) -> str:

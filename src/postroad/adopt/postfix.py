@@ -1,0 +1,289 @@
+"""Postfix's main.cf and master.cf as settings of a relay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from postroad.adopt.draft import NO_MAILBOXES, Adoption, Left, Read, Values, pairs, said, seconds, span
+from postroad.adopt.hops import WrittenHop, postfix_hop
+from postroad.adopt.main_cf import LOOPBACK, CfLine, MainCf, listens
+
+NOTHING = "nothing here corresponds to it"
+BY_DEFAULT = re.compile(
+    # where Postfix has its own files, and what Postroad does anyway or has no need of
+    r"(alias_database|append_dot_mydomain|biff|bounce_.*_maps|broken_sasl_auth_clients|command_directory|compatibility_level|"
+    r"config_directory|daemon_directory|daemon_timeout|data_directory|debug.*|default_privs|disable_vrfy_command|"
+    r"html_directory|mail_owner|mailbox_size_limit|mailq_path|manpage_directory|meta_directory|multi_instance.*|mydomain|"
+    r"newaliases_path|process_id_directory|queue_directory|readme_directory|recipient_delimiter|sample_directory|sendmail_path|"
+    r"setgid_group|shlib_directory|smtp_sasl_auth_enable|smtp_sasl_(mechanism|security|tls_security)_.*|"
+    r"smtp_sasl_password_maps|smtp_tls_(loglevel|note_starttls_offer|session_cache_database|ciphers|protocols|mandatory_.*)|"
+    r"smtp_tls_CA(file|path)|smtp_tls_wrappermode|smtpd_banner|smtpd_delay_reject|smtpd_helo_required|"
+    r"smtpd_tls_(auth_only|loglevel|session_.*|received_header|key_file|ciphers|protocols|mandatory_.*)|strict_rfc821_envelopes|"
+    r"tls_.*|unknown_local_recipient_reject_code|myorigin|inet_protocols_.*|smtp_dns_support_level|"
+    r"smtp_tls_connection_reuse|unverified_.*|.*_reject_code)\Z"
+)
+MAILBOXES = re.compile(
+    r"(home_mailbox|local_.*|mail_spool_directory|mailbox_(command|transport).*|virtual_(mailbox|transport|uid|gid).*|luser_relay)\Z"
+)
+USUAL_RULES = {
+    "permit_mynetworks",
+    "permit_sasl_authenticated",
+    "defer_unauth_destination",
+    "reject_unauth_destination",
+    "permit",
+    "reject",
+}
+TLS_LEVELS = {
+    "none": "off",
+    "encrypt": "encrypt",
+    "dane": "dane",
+    "dane-only": "dane-only",
+    "verify": "verify",
+    "secure": "verify",
+}
+DURATIONS = {  # each in the unit that Postfix takes it in, and the settings' key
+    "maximal_queue_lifetime": ("d", "expiry"),
+    "delay_warning_time": ("h", "warn_after"),
+    "minimal_backoff_time": ("s", "first"),
+    "maximal_backoff_time": ("s", "longest"),
+}
+COUNTS = {
+    "smtpd_client_connection_count_limit": ("limits", "connections_per_client"),
+    "smtpd_recipient_limit": ("limits", "recipients"),
+    "smtpd_hard_error_limit": ("limits", "errors"),
+    "hopcount_limit": ("limits", "hops"),
+    "smtp_destination_concurrency_limit": ("deliver", "concurrency_per_address"),
+    "default_destination_concurrency_limit": ("deliver", "concurrency_per_address"),
+    "smtp_destination_recipient_limit": ("deliver", "recipients_per_transaction"),
+}
+
+
+def from_postfix(read: Read, folder: str) -> Adoption:
+    """Take over main.cf and master.cf; passwords go into files of `folder`."""
+    return _Postfix(read, folder).draft()
+
+
+class _Postfix:
+    def __init__(self, read: Read, folder: str) -> None:
+        self._cf, self._folder = MainCf(read), folder
+        self._draft = Adoption()
+
+    def draft(self) -> Adoption:
+        done = {name for name, how in _HOW.items() if self._take(name, how)}
+        for name, line in self._cf.lines.items():
+            if name in done or name in _HOW or not line.value:
+                continue
+            self._rest(name, line)
+        ports = list(listens(self._cf))
+        if ports != [{"address": LOOPBACK, "port": 25, "tls": "none"}]:
+            for port in ports:
+                self._draft.add("listen", {key: value for key, value in port.items() if value != "none"}, "master.cf")
+        return self._draft
+
+    def _take(self, name: str, how: Callable[[_Postfix, str, str], Left | str | None]) -> bool:
+        """One setting; `how` says why not, if it cannot be taken over."""
+        line = self._cf.lines.get(name)
+        if line is None:
+            return False
+        value = self._cf.expanded(line.value)
+        trouble = how(self, value, f"{name}, {line.where}")
+        if isinstance(trouble, str):
+            self._draft.leave(line.where, said(name, line.value), trouble)
+        return True
+
+    def _rest(self, name: str, line: CfLine) -> None:
+        if name in DURATIONS or name in COUNTS:
+            self._number(name, line)
+        elif MAILBOXES.match(name):
+            self._draft.leave(line.where, said(name, line.value), NO_MAILBOXES)
+        elif name.endswith("_restrictions") and set(re.split(r"[,\s]+", self._cf.expanded(line.value))) <= USUAL_RULES:
+            return
+        elif not BY_DEFAULT.match(name):
+            self._draft.leave(line.where, said(name, line.value), NOTHING)
+
+    def _number(self, name: str, line: CfLine) -> None:
+        value, origin = self._cf.expanded(line.value), f"{name}, {line.where}"
+        if name in COUNTS:
+            if value.isdigit() and int(value):
+                self._draft.set(*COUNTS[name], int(value), origin)
+            return
+        unit, key = DURATIONS[name]
+        total = seconds(value, unit)
+        if total is None:
+            self._draft.leave(line.where, said(name, line.value), "it is no time")
+        else:
+            self._draft.set("retry", key, span(total), origin)
+
+    # What each setting becomes; a sentence says why it does not
+
+    def hostname(self, value: str, origin: str) -> str | None:
+        self._draft.set("", "hostname", value, origin)
+        return None
+
+    def networks(self, value: str, origin: str) -> str | None:
+        listed = re.split(r"[,\s]+", value)
+        odd = [each for each in listed if not re.fullmatch(r"[0-9a-fA-F.:\[\]/]+", each)]
+        if odd:
+            return f"write the networks of {', '.join(odd)} into relay.networks by hand"
+        self._draft.set("relay", "networks", [re.sub(r"[\[\]]", "", each) for each in listed], origin)
+        return None
+
+    def relay(self, value: str, origin: str) -> str | None:
+        if not value:
+            return None
+        hop = postfix_hop(value)
+        return self._route(["*"], hop, value, origin) if hop else "write a route for it by hand"
+
+    def _route(self, domains: list[str], hop: WrittenHop, written: str, origin: str) -> str | None:
+        route: Values = {"domains": domains}
+        if hop.by_mx and hop.port == 25:  # the port that exchangers have
+            route["mx_of"] = hop.host
+        else:
+            route["next_hop"] = hop.endpoint
+        if self._cf.value("smtp_tls_wrappermode") == "yes":
+            route["security"] = "tls"
+        login = self._login(written, hop)
+        if login:
+            route["auth"] = login
+        level = TLS_LEVELS.get(self._cf.value("smtp_tls_security_level"))
+        if level and level != "off" and not (login and level == "encrypt"):
+            route["tls"] = level
+        self._draft.add("route", route, origin)
+        return None
+
+    def _login(self, written: str, hop: WrittenHop) -> Values | None:
+        if self._cf.value("smtp_sasl_auth_enable") != "yes":
+            return None
+        for name in self._cf.value("smtp_sasl_password_maps").replace(",", " ").split():
+            kind, _, place = name.partition(":")
+            if kind == "static":
+                user, _, password = place.partition(":")
+                return self._draft.password(user, password, self._folder)
+            text = self._cf.read(place)
+            if text is None:
+                line = self._cf.lines["smtp_sasl_password_maps"]
+                self._draft.leave(
+                    line.where,
+                    said("smtp_sasl_password_maps", line.value),
+                    f"{place} cannot be read; name the user and a file with the password in `auth` of the route",
+                )
+                continue
+            for _number, key, value in pairs(text):
+                if key in {written, hop.host, f"[{hop.host}]"}:
+                    user, _, password = value.partition(":")
+                    return self._draft.password(user, password, self._folder)
+        return None
+
+    def transports(self, value: str, origin: str) -> str | None:
+        entries, trouble = self._cf.table(value)
+        for where, key, target in entries:
+            transport, _, hop_text = target.partition(":")
+            hop = postfix_hop(hop_text) if hop_text else None
+            if transport not in {"smtp", "relay", ""} or (hop_text and not hop):
+                self._draft.leave(where, f"{key} {target}", "there is no such transport here")
+            elif hop is None:
+                self._draft.add("route", {"domains": [key], "direct": True}, where)
+            else:
+                self._route([key], hop, hop_text, where)
+        return trouble
+
+    def generic(self, value: str, origin: str) -> str | None:
+        entries, trouble = self._cf.table(value)
+        for where, key, target in entries:
+            self._rewritten(key.removeprefix("@"), target.removeprefix("@"), where)
+        return trouble
+
+    def masquerade(self, value: str, origin: str) -> str | None:
+        for domain in re.split(r"[,\s]+", value):
+            if domain.startswith("!"):
+                return f"{domain} is an exception: write it into [rewrite.senders] by hand"
+            self._rewritten(f".{domain}", domain, origin)
+        return None
+
+    def _rewritten(self, old: str, new: str, origin: str) -> None:
+        self._draft.set("rewrite.senders", old, new, origin)
+
+    def bcc(self, value: str, origin: str) -> str | None:
+        self._draft.set("rewrite", "always_bcc", [value], origin)
+        return None
+
+    def aliases(self, value: str, origin: str) -> str | None:
+        for name in value.replace(",", " ").split():
+            kind, _, place = name.rpartition(":")
+            if kind in {"", "hash", "lmdb", "btree", "texthash", "cdb", "dbm"} and place.startswith("/"):
+                if self._cf.read(place) is not None:
+                    self._draft.set("aliases", "file", place, origin)
+                return None
+        return "write who reads what into [aliases] by hand"
+
+    def size(self, value: str, origin: str) -> str | None:
+        if value.isdigit() and int(value):
+            self._draft.set("limits", "message_size", int(value), origin)
+        return None
+
+    def protocols(self, value: str, origin: str) -> str | None:
+        families = {"ipv4": [4], "ipv6": [6]}.get(value.strip())
+        if families:
+            self._draft.set("deliver", "families", families, origin)
+        elif self._cf.value("smtp_address_preference") == "ipv4":
+            self._draft.set("deliver", "families", [4, 6], origin)
+        return None
+
+    def source(self, value: str, origin: str) -> str | None:
+        known = self._draft.tables.get("deliver", {}).get("source", [])
+        self._draft.set("deliver", "source", [*known, value.strip("[]")], origin)
+        return None
+
+    def tls(self, value: str, origin: str) -> str | None:
+        mode = TLS_LEVELS.get(value)
+        if mode and not self._cf.value("relayhost"):
+            self._draft.set("deliver", "tls", mode, origin)
+        return None  # "may" is less than what `auto` does, which is the default
+
+    def destinations(self, value: str, origin: str) -> str | None:
+        own = {self._cf.value("myhostname"), "localhost", "localhost.localdomain", ""}
+        names = [each for each in re.split(r"[,\s]+", value) if each not in own and not each.startswith("localhost.")]
+        return f"mail for {', '.join(names)} went into mailboxes of this machine. {NO_MAILBOXES}" if names else None
+
+    def certificate(self, value: str, origin: str) -> str | None:
+        if any(listen.get("tls", "none") != "none" for listen in listens(self._cf)):
+            self._draft.set("tls", "certificate", value, origin)
+            key = self._cf.value("smtpd_tls_key_file")
+            if key:
+                self._draft.set("tls", "key", key, origin)
+        return None
+
+    def users(self, value: str, origin: str) -> str | None:
+        return (
+            "passwords stay where they are: make a file of users with `postroad config hash`"
+            if value == "yes"
+            else None
+        )
+
+    def nothing(self, value: str, origin: str) -> str | None:
+        return None
+
+
+_HOW: Mapping[str, Callable[[_Postfix, str, str], str | None]] = {
+    "myhostname": _Postfix.hostname,
+    "mynetworks": _Postfix.networks,
+    "relayhost": _Postfix.relay,
+    "transport_maps": _Postfix.transports,
+    "smtp_generic_maps": _Postfix.generic,
+    "sender_canonical_maps": _Postfix.generic,
+    "masquerade_domains": _Postfix.masquerade,
+    "always_bcc": _Postfix.bcc,
+    "alias_maps": _Postfix.aliases,
+    "message_size_limit": _Postfix.size,
+    "inet_interfaces": _Postfix.nothing,
+    "inet_protocols": _Postfix.protocols,
+    "smtp_address_preference": _Postfix.nothing,
+    "smtp_bind_address": _Postfix.source,
+    "smtp_bind_address6": _Postfix.source,
+    "smtp_tls_security_level": _Postfix.tls,
+    "smtpd_tls_security_level": _Postfix.nothing,
+    "smtpd_tls_cert_file": _Postfix.certificate,
+    "smtpd_sasl_auth_enable": _Postfix.users,
+    "mydestination": _Postfix.destinations,
+}

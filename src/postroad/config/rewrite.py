@@ -1,0 +1,169 @@
+"""The tables of the settings about senders: what is rewritten while mail arrives, and who may send as whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, PlainSerializer, PlainValidator
+
+from postroad.config.kinds import MailAddress, NetworkRange
+from postroad.config.table import SettingsTable
+from postroad.rewrite import (
+    AddressPattern,
+    AllowedSenders,
+    Clients,
+    FixedSender,
+    Rewriting,
+    parse_address_pattern,
+    parse_sender_rules,
+)
+from postroad.words.inputs import quoted
+from postroad.words.names import Unreadable
+
+if TYPE_CHECKING:
+    from postroad.config.model import Config
+
+LONGEST_VALUE = 900  # of a field, which is one line of 998 octets at most (RFC 5322 section 2.1.1)
+
+_NAME = re.compile(r"[!-9;-~]{1,70}\Z")  # RFC 5322 section 2.2
+_VALUE = re.compile(rf"[ -~]{{0,{LONGEST_VALUE}}}\Z")
+# What a mail system reads: who it is from has tables of its own, loops are known by Received, and the rest says how
+# the body is to be read, which nobody may change.
+_OURS = frozenset({"from", "sender", "received", "return-path", "date", "message-id", "mime-version"})
+
+
+def _rules(value: Any) -> Mapping[str, str]:  # noqa: ANN401  # whatever stands in the file
+    table = _texts(value, 'a table of addresses, such as {"root@web3" = "web3@example.com"}')
+    parse_sender_rules(table)
+    return table
+
+
+def _headers(value: Any) -> Mapping[str, str]:  # noqa: ANN401  # whatever stands in the file
+    table = _texts(value, 'a table of header fields, such as {X-Env = "staging", X-Originating-IP = ""}')
+    if len({name.lower() for name in table}) < len(table):
+        raise ValueError("a field is there twice; leave one out")
+    for name, text in table.items():
+        if not _NAME.match(name):
+            raise ValueError(f'{quoted(name)} is not the name of a header field; write one, such as "X-Env"')
+        if name.lower() in _OURS or name.lower().startswith("content-"):
+            raise ValueError(f"{name} cannot be set or removed here; senders are rewritten by [rewrite.senders]")
+        if not _VALUE.match(text):
+            raise ValueError(
+                f"{quoted(text)} cannot be the value of {name}; write one line of printable ASCII, {LONGEST_VALUE}"
+                " characters at most"
+            )
+    return table
+
+
+def _texts(value: Any, example: str) -> Mapping[str, str]:  # noqa: ANN401  # as above
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise ValueError(f"write {example}")
+    return value
+
+
+def _pattern(value: Any) -> AddressPattern:  # noqa: ANN401  # as above
+    pattern = parse_address_pattern(value) if isinstance(value, str) else Unreadable("", "not a text")
+    if isinstance(pattern, Unreadable):
+        raise ValueError(f"{quoted(value)}: {pattern.why}")  # noqa: TRY004  # wrong text, or type
+    return pattern
+
+
+SenderTable = Annotated[Mapping[str, str], PlainValidator(_rules)]
+HeaderTable = Annotated[Mapping[str, str], PlainValidator(_headers)]
+Senders = Annotated[AddressPattern, PlainValidator(_pattern), PlainSerializer(str)]
+
+
+class ClientsTable(SettingsTable):
+    """Whom a table is for."""
+
+    networks: tuple[NetworkRange, ...] = Field(default=(), description="Clients in these networks.")
+    users: tuple[str, ...] = Field(default=(), description='Users after AUTH, by name; `"*"`: all of them.')
+    local_users: tuple[str, ...] = Field(
+        default=(),
+        description='Users of this machine who run `postroad sendmail`, by name; `"*"`: all of them.',
+    )
+
+    @property
+    def clients(self) -> Clients:
+        """The same for decisions."""
+        return Clients(self.networks, frozenset(self.users), frozenset(self.local_users))
+
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
+        if not (self.networks or self.users or self.local_users):
+            yield "it is for nobody; write networks, users or local_users"
+
+
+class AllowedTable(ClientsTable):
+    """Senders that some clients may use, and no others. Who is in no such table may use any sender.
+
+    A client in several of them may use the senders of each. The sender is checked as it is after `[rewrite]`; any other
+    is refused with 553 5.7.1.
+    """
+
+    senders: tuple[Senders, ...] = Field(
+        min_length=1,
+        description='Addresses, domains (`"example.com"`), all below one (`".example.com"`), or `"*"`.'
+        ' `"{user}@example.com"` has the name of the user.',
+    )
+    header: bool = Field(
+        default=False, description="Also check every address in From of the message; one that is unreadable is refused."
+    )
+
+    @property
+    def allowed(self) -> AllowedSenders:
+        """The same for decisions."""
+        return AllowedSenders(self.clients, self.senders, self.header)
+
+
+class FixedTable(ClientsTable):
+    """The sender that all mail of some clients has, such as scanners and other devices. The first that fits counts."""
+
+    sender: MailAddress = Field(description="The address for the envelope, From and Sender. A name in From stays.")
+    reply_to: bool = Field(default=False, description="Whether the old From becomes Reply-To, if the message has none.")
+
+    @property
+    def fixed(self) -> FixedSender:
+        """The same for decisions."""
+        return FixedSender(self.clients, self.sender, self.reply_to)
+
+
+class RewriteTable(SettingsTable):
+    """What is rewritten in mail of clients that may relay, while it arrives and before it is signed.
+
+    A signature that a message has already does not survive a change of a field that it covers.
+    """
+
+    senders: SenderTable = Field(
+        default_factory=dict,
+        description="What becomes of addresses in the envelope, From, Sender and Reply-To: the key is an address, a "
+        'domain, `".domain"` for all below it, `"user@*"` or `"*"`; the value an address, or a domain, which keeps the'
+        " user. `{user}` and `{host}` stand for the old user, and the first label of the old domain.",
+    )
+    headers: HeaderTable = Field(
+        default_factory=dict,
+        description='Header fields to set, whatever they were: `X-Env = "staging"`; an empty value removes the field.',
+    )
+    always_bcc: tuple[MailAddress, ...] = Field(
+        default=(),
+        description="Who gets a copy of all mail but reports. The sender never hears if a copy cannot be delivered.",
+    )
+    fixed: tuple[FixedTable, ...] = Field(
+        default=(), description="A sender for devices; better written as `[[rewrite.fixed]]` tables."
+    )
+
+
+def rewriting_of(config: Config, hostname: str) -> Rewriting | None:
+    """What is done to mail that arrives; None for nothing."""
+    it = config.rewrite
+    made = Rewriting(
+        hostname,
+        parse_sender_rules(it.senders),
+        it.always_bcc,
+        tuple(it.headers.items()),
+        tuple(each.fixed for each in it.fixed),
+        tuple(each.allowed for each in config.relay.senders),
+    )
+    return made or None

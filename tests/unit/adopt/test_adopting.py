@@ -1,0 +1,264 @@
+"""The settings of other mail systems become settings of a relay, and what does not is named."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from postroad.adopt import SYSTEMS
+from postroad.config import load
+
+MAIN_CF = """
+# See /usr/share/postfix/main.cf.dist
+smtpd_banner = $myhostname ESMTP $mail_name (Debian/GNU)
+compatibility_level = 3.6
+smtpd_tls_cert_file=/etc/ssl/web3.pem
+smtpd_tls_key_file=/etc/ssl/web3.key
+smtpd_tls_security_level=may
+smtp_tls_security_level=encrypt
+smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated
+    defer_unauth_destination
+myhostname = web3.$mydomain
+mydomain = example.com
+alias_maps = hash:/etc/aliases
+mydestination = $myhostname, localhost.$mydomain, localhost, lists.example.com
+relayhost = [smtp.example.net]:submission
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd
+mynetworks = 127.0.0.0/8 [::1]/128, 10.0.0.0/8
+mailbox_size_limit = 0
+inet_interfaces = 127.0.0.1, 10.0.0.5
+inet_protocols = ipv4
+masquerade_domains = example.com
+smtp_generic_maps = hash:/etc/postfix/generic
+transport_maps = hash:/etc/postfix/transport
+always_bcc = archive@example.com
+maximal_queue_lifetime = 3d
+delay_warning_time = 4
+minimal_backoff_time = 300s
+smtpd_milters = inet:localhost:8891
+message_size_limit = 26214400
+smtp_destination_concurrency_limit = 5
+"""
+MASTER_CF = """
+smtp      inet  n       -       y       -       -       smtpd
+submission inet n       -       y       -       -       smtpd
+  -o syslog_name=postfix/submission
+  -o smtpd_tls_security_level=encrypt
+smtps     inet  n       -       y       -       -       smtpd
+  -o smtpd_tls_wrappermode=yes
+pickup    unix  n       -       y       60      1       pickup
+"""
+OTHERS = {
+    "/etc/postfix/sasl_passwd": "# hosts\n[smtp.example.net]:submission web3:s:e#cret\n",
+    "/etc/postfix/generic": "root@web3.example.com ops@example.com\n@web3.local example.com\n",
+    "/etc/postfix/transport": "example.org smtp:[10.0.0.9]\n.example.org :\nold.example error:gone\n",
+    "/etc/aliases": "root: ops@example.com\n",
+}
+
+
+def _adopt(system, files):
+    """The draft, and the settings as a relay would read them."""
+    draft = SYSTEMS[system].adopt(files.get, "/etc/postroad")
+    return draft, tomllib.loads(draft.toml(system))
+
+
+def test_postfix_as_a_client_of_a_smarthost():
+    """What main.cf, master.cf and their tables say, with the line of each; milters and mailboxes are named."""
+    draft, settings = _adopt("postfix", {"main.cf": MAIN_CF, "master.cf": MASTER_CF, **OTHERS})
+    auth = {"user": "web3", "password_file": "/etc/postroad/smarthost-password"}
+    assert {
+        "hostname": "web3.example.com",
+        "relay": {"networks": ["127.0.0.0/8", "::1/128", "10.0.0.0/8"]},
+        "rewrite": {
+            "always_bcc": ["archive@example.com"],
+            "senders": {
+                "root@web3.example.com": "ops@example.com",
+                "web3.local": "example.com",
+                ".example.com": "example.com",
+            },
+        },
+        "aliases": {"file": "/etc/aliases"},
+        "limits": {"message_size": 26214400},
+        "deliver": {"families": [4], "concurrency_per_address": 5},
+        "tls": {"certificate": "/etc/ssl/web3.pem", "key": "/etc/ssl/web3.key"},
+        "retry": {"expiry": "3d", "warn_after": "4h", "first": "5m"},
+        "route": [
+            {"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": auth},
+            {"domains": ["example.org"], "next_hop": "10.0.0.9:25", "tls": "encrypt"},
+            {"domains": [".example.org"], "direct": True},
+        ],
+        "listen": [
+            {"address": address, "port": port, "tls": tls}
+            for port, tls in ((25, "starttls"), (587, "starttls"), (465, "implicit"))
+            for address in ("127.0.0.1", "10.0.0.5")
+        ],
+    } == settings
+    assert {"smarthost-password": "s:e#cret"} == draft.secrets
+    assert "s:e#cret" not in draft.toml("postfix")
+    assert 'hostname = "web3.example.com"  # myhostname, main.cf:11' in draft.toml("postfix")
+    assert ["main.cf:14", "main.cf:29", "/etc/postfix/transport:3"] == sorted(
+        (each.where for each in draft.left), key=lambda where: ("main" not in where, where)
+    )
+
+
+@pytest.mark.parametrize(
+    ("relayhost", "route"),
+    [
+        ("[smtp.example.net]", {"next_hop": "smtp.example.net:25"}),
+        ("[smtp.example.net]:587", {"next_hop": "smtp.example.net:587"}),
+        ("[2001:db8::1]:smtps", {"next_hop": "[2001:db8::1]:465"}),
+        ("example.net", {"mx_of": "example.net"}),
+        ("example.net:2525", {"next_hop": "example.net:2525"}),
+        ("[smtp.example.net]:imap", None),
+        ("", None),
+    ],
+)
+def test_relayhost_in_each_of_its_forms(relayhost, route):
+    """Brackets turn MX off, and a port may be a name."""
+    draft, settings = _adopt("postfix", {"main.cf": f"relayhost = {relayhost}\ninet_interfaces = loopback-only\n"})
+    assert ([{"domains": ["*"], **route}] if route else []) == settings.get("route", [])
+    assert bool(draft.left) == (relayhost.endswith("imap"))
+
+
+def test_a_null_client_as_debian_installs_it_is_nearly_empty():
+    """Postroad does by default what most of main.cf says."""
+    peers = Path(__file__).parents[3] / ".peers" / "usr" / "share" / "postfix"
+    if not peers.exists():
+        pytest.skip("no Postfix here: `make peers` unpacks one")
+    files = {name: (peers / name).read_text() for name in ("main.cf.debian",)}
+    draft, settings = _adopt("postfix", {"main.cf": files["main.cf.debian"] + "inet_interfaces = loopback-only\n"})
+    assert ({}, []) == (settings, draft.left)
+
+
+def test_circles_of_names_end():
+    """A setting that stands for itself is empty, as in Postfix."""
+    assert {"hostname": ""} == _adopt(
+        "postfix", {"main.cf": "myhostname = $a\na = $myhostname\ninet_interfaces = loopback-only\n"}
+    )[1]
+
+
+MSMTP = """
+defaults
+auth on
+tls on
+account shop
+host smtp.shop.example
+account provider
+host smtp.example.net
+port 587
+from web3@example.com
+allow_from_override off
+user web3
+password "se cret"
+aliases /etc/aliases
+proxy_host 127.0.0.1
+account default : provider
+"""
+
+
+@pytest.mark.parametrize(
+    ("system", "files", "settings", "secrets", "left"),
+    [
+        (
+            "nullmailer",
+            {
+                "me": "web3.example.com\n",
+                "remotes": "smtp.example.net smtp --port=587 --starttls --user=web3 --pass='se cret'\n# spare\n",
+                "adminaddr": "ops@example.com\n",
+                "allmailfrom": "web3@example.com\n",
+                "queuelifetime": "604800\n",
+            },
+            {
+                "hostname": "web3.example.com",
+                "rewrite": {"senders": {"*": "web3@example.com"}},
+                "aliases": {"root": "ops@example.com", "postmaster": "ops@example.com"},
+                "retry": {"expiry": "7d"},
+                "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
+            },
+            ["se cret"],
+            [],
+        ),
+        (
+            "nullmailer",
+            {
+                "remotes": "smtp1.example.net\nsmtp2.example.net smtp --port=2525\nsmtp3.example.net smtp --ssl\n"
+                "qm qmqp\n"
+            },
+            {
+                "route": [
+                    {
+                        "domains": ["*"],
+                        "hosts": [
+                            {"host": "smtp1.example.net", "port": 25, "preference": 0},
+                            {"host": "smtp2.example.net", "port": 2525, "preference": 10},
+                        ],
+                    }
+                ]
+            },
+            [],
+            ["remotes:3", "remotes:4"],
+        ),
+        (
+            "msmtp",
+            {"": MSMTP, "/etc/aliases": "root: ops@example.com"},
+            {
+                "rewrite": {"senders": {"*": "web3@example.com"}},
+                "aliases": {"file": "/etc/aliases"},
+                "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
+            },
+            ["se cret"],
+            ["msmtprc", "msmtprc:15"],
+        ),
+        (
+            "dma",
+            {
+                "dma.conf": "SMARTHOST smtp.example.net\nPORT 587\nAUTHPATH /etc/dma/auth.conf\n"
+                "SECURETRANSFER\nSTARTTLS\n"
+                "MASQUERADE web3@example.com\nMAILNAME /etc/mailname\nFINGERPRINT aa\n",
+                "/etc/dma/auth.conf": "# one line each\nweb3|smtp.example.net:se:cret\n",
+            },
+            {
+                "rewrite": {"senders": {"*": "web3@example.com"}},
+                "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
+            },
+            ["se:cret"],
+            ["dma.conf:8"],
+        ),
+        (
+            "exim",
+            {
+                "update-exim4.conf.conf": "dc_eximconfig_configtype='satellite'\n"
+                "dc_other_hostnames='web3.example.com'\n"
+                "dc_local_interfaces='127.0.0.1 ; ::1'\ndc_readhost='example.com'\ndc_relay_nets='10.0.0.0/8'\n"
+                "dc_smarthost='smtp.example.net::587'\ndc_hide_mailname='true'\n",
+                "passwd.client": "# host:user:password\n*:web3:se:cret\n",
+                "/etc/mailname": "web3.example.com\n",
+            },
+            {
+                "rewrite": {"senders": {"web3.example.com": "example.com"}},
+                "relay": {"networks": ["127.0.0.0/8", "::1/128", "10.0.0.0/8"]},
+                "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
+            },
+            ["se:cret"],
+            ["update-exim4.conf.conf:2"],
+        ),
+    ],
+)
+def test_small_systems_and_their_smarthosts(system, files, settings, secrets, left):
+    """Each becomes a few lines, with the password in a file of its own."""
+    draft, adopted = _adopt(system, files)
+    for route in adopted.get("route", []):
+        if "auth" in route:
+            route["auth"] = route["auth"]["user"]
+    assert (settings, secrets) == (adopted, list(draft.secrets.values()))
+    assert left == [each.where for each in draft.left]
+
+
+def test_what_is_taken_over_is_what_a_relay_reads(tmp_path):
+    """The file that is written is right, but for the certificate that is not here."""
+    files = {"main.cf": MAIN_CF.replace("smtpd_tls_cert_file=/etc/ssl/web3.pem\n", ""), **OTHERS}
+    files["/etc/aliases"] = None
+    draft, _ = _adopt("postfix", files)
+    (tmp_path / "postroad.toml").write_text(draft.toml("postfix"))
+    assert "web3.example.com" == load(tmp_path / "postroad.toml").hostname
