@@ -16,6 +16,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
+from uuid import uuid4
 
 import asyncpg
 
@@ -30,7 +31,7 @@ UNSAFE = AcceptedRisks(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
 TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "ticket", "record", "past", "lesson"]
-_RUN = os.getpid()  # its processes are forks of this one
+_RUN = uuid4().hex[:12]  # its processes are forks of this one
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
 WIPE += "; UPDATE postroad.spool SET version = 2, serves = 1, remembers_from = '-infinity'"
 
