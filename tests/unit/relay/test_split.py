@@ -555,8 +555,8 @@ def in_processes(tell):
 def test_real_processes_deliver_and_outlive_a_kill(tmp_path):
     """Mail goes on once the one that delivers is back; at the end both end in order, and nothing is left.
 
-    Signals to all of them change nothing of that, as systemd sends SIGTERM to a whole group, and a terminal SIGINT: what
-    is done is the receiver's to say.
+    Signals to all of them change nothing of that, as systemd sends SIGTERM to a whole group, and a terminal SIGINT:
+    what is done is the receiver's to say.
     """
 
     def story(start, lab):
