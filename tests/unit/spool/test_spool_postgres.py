@@ -253,6 +253,29 @@ def test_tickets_of_a_destination_become_one():
     assert (3, there, [], there, [1, 0]) == run(story, "one", "two")
 
 
+@pytest.mark.parametrize("tickets", [2, 20])
+def test_a_destination_that_was_skipped_has_its_turn_as_soon_as_it_is_not(tickets):
+    """Its tickets lie far before those that a node looks at by then, and those of another node are not the same."""
+
+    async def story(one, two):
+        for n in range(tickets):
+            await one.add(letter(f"a{n}", "x@a.example", at=NOW + n / 100), BODY)
+        first = await one.claim(NOW + 50, 1, each=1, skip={"b.example"})
+        await one.release(first)  # the last ticket stands for the first parcel
+        await one.add(letter("b", "x@b.example", at=NOW + 50), BODY)
+        others = [len(await one.claim(NOW + 50, 5, each=5, skip={"a.example"})) for _ in range(2)]
+        due = await one.next_due(), await one.next_due(skip=["a.example"])
+        return (
+            others,
+            due[1],
+            due[0] <= NOW + 50,
+            len(await one.claim(NOW + 50, 99, each=99)),
+            await two.claim(NOW + 50, 9, each=9),
+        )
+
+    assert ([1, 0], None, True, tickets, ()) == run(story, "one", "two")
+
+
 def test_a_missing_ticket_is_drawn_again():
     """Within the hour, and at each start of a node: nothing waits for ever."""
 
