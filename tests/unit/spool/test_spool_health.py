@@ -210,7 +210,7 @@ def test_who_holds_all_dead_rows():
 
 
 def test_a_database_whose_node_is_dead():
-    """What it has claimed is said, and what to do; of an old claim of nobody, too. One that died with nothing is fine."""
+    """What it has claimed is said, and what to do; of old claims of nobody, too. One that died with none is fine."""
 
     async def story():
         async with a_relay() as spool:
