@@ -99,7 +99,7 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
     submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
     origin = origin_of(hostname, of.full_name or os.environ.get("NAME", ""))
     mail, content = mail_of(submission, origin, rules, "sendmail")
-    done = hand_over(mail, content, config, hostname)
+    done = hand_over(mail, content, config)
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
     if done.refused:
