@@ -131,6 +131,14 @@ def test_what_a_settings_file_of_the_package_suggests_is_right(tmp_path):
     )
 
 
+def test_the_links_of_the_mta_have_a_program_and_a_page(build):
+    """Other programs know a mail server by these names; all of them are one program, which the wheel has."""
+    programs = {Path(target).name for link, target in build.LINKS.items() if "/man/" not in link}
+    assert {"postroad-sendmail"} == programs
+    assert (ROOT / "share/man/man1/postroad-sendmail.1").is_file()
+    assert "postroad-sendmail" in build.PROJECT["scripts"]
+
+
 @pytest.mark.root
 def test_the_package_is_installed_started_upgraded_removed_and_purged(build, tmp_path):
     """On this Debian, under a layer that is thrown away: settings stay, and mail is never deleted unsaid."""

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -211,6 +212,20 @@ def _chain(folder, name):
 
 def run_postfix(folder, settings, doors):
     """Postfix with these settings and services beside the usual ones. Not ready yet."""
+    laid = lay_postfix(folder, settings, doors)
+    return Process(folder, laid.command, env=laid.surroundings)
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A server that could be started: by which command, in which surroundings."""
+
+    command: list
+    surroundings: dict
+
+
+def lay_postfix(folder, settings, doors):
+    """The folders and settings of a Postfix, and how it is started."""
     for name in ("etc", "data", "queue", *(f"queue/{queue}" for queue in QUEUES.split()), "queue/pid"):
         (folder / name).mkdir(mode=0o755)
     for name in QUEUES.split():
@@ -220,7 +235,7 @@ def run_postfix(folder, settings, doors):
     (folder / "etc/main.cf").write_text(usual + settings)
     (folder / "etc/master.cf").write_text(doors + SERVICES)
     surroundings = environment(MAIL_CONFIG=folder / "etc", POSTLOG_SERVICE="postlog", POSTLOG_HOSTNAME="postfix")
-    return Process(folder, [PEERS / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"], env=surroundings)
+    return Laid([PEERS / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"], surroundings)
 
 
 def exim(folder, ports):

@@ -20,7 +20,7 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
 
     Exit status: 0 done, 2 the file has errors.
     """
-    from postroad.config import find, load, toml
+    from postroad.config import find, load, own_place, toml
 
     file = config or find()
     with screen.input_errors():
@@ -30,7 +30,8 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
 
         screen.print_json(config_shape(settings, file))
         return
-    screen.say(f"# {file}" if file else "# no file: all settings have their defaults")
+    own = "" if file or own_place() is None else ", but for the spool and the port of a relay of your own"
+    screen.say(f"# {file}" if file else f"# no file: all settings have their defaults{own}")
     screen.document(f"\n{toml(settings)}\n")
 
 
@@ -41,7 +42,7 @@ def check(
 ) -> None:
     """Check a settings file, and that the files, folders and addresses it names exist and can be used.
 
-    All errors are reported at once.
+    All errors are reported at once. Nothing is contacted: `postroad spool check` asks the database of a spool.
 
     Exit status: 0 configuration OK, 2 it has errors.
     """
@@ -67,6 +68,8 @@ def check(
             screen.remark(f"{line}")
         if not wrong:
             screen.say(f"{file}: configuration OK")
+            if settings.spool.url:
+                screen.say(f"The database was not contacted; to check it: postroad spool check --config {file}")
     raise typer.Exit(screen.USAGE if wrong else screen.DONE)
 
 

@@ -158,6 +158,66 @@ def _ask(request: dict[str, str], control: Path | None, *, json: bool) -> None:
     screen.Screen().table(Table((), rows))
 
 
+@app.command(
+    "try",
+    epilog="Example: postroad lab try /usr/sbin/exim4 -odf -oi -f {from} {to}",
+    context_settings={"allow_interspersed_args": False},
+)
+def try_(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND...", help="What sends one message; {to}, {from} and {domain} are filled in."),
+    ] = None,
+    daemon: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Keep this running meanwhile: the server that COMMAND hands mail to.")
+    ] = "",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="SITUATION", help="Only this situation; may be repeated.")
+    ] = None,
+    limit: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=86400, help="How long a message may take at most.")
+    ] = 150.0,
+    settle: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=3600, help="A message is over when nothing happens so long."),
+    ] = 2.0,
+    title: Annotated[str, typer.Option(metavar="TEXT", help="The title in the sender's file.")] = "",
+    toml: Annotated[bool, typer.Option("--toml", help="Print only the sender's file, for --sender FILE.toml.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Run a sender in a network of its own, and say how it uses MX records, beside the senders that are known.
+
+    COMMAND is run once for each message, with the message on standard input, in a network namespace whose
+    resolv.conf is a lab. The lab plays situations: equal hosts, hosts that refuse, are silent or greet with 421, two
+    addresses, IPv6. What the sender does there is printed: which address in which order, after how long, and how it
+    ends; then the models of known senders, and the sender's own file, in which what was not seen is commented out.
+
+    It takes as long as the sender waits for a silent address, at most the limit. It needs root, or user namespaces;
+    a server with users of its own needs root. Nothing leaves the namespace, and everything in it ends with it.
+
+    Exit status: 0 done, 1 no message made a contact, 2 wrong usage, 3 no network namespace can be made here.
+    """
+    from postroad.cli import lab_try
+
+    with screen.input_errors():
+        asked = lab_try.options_of(command or [], daemon, only or [], limit, settle)
+    trial = lab_try.run_trial(asked, title)
+    from postroad.views.text import tried
+
+    for remark in tried.remarks(trial):
+        screen.remark(remark)
+    if json:
+        from postroad.views.json import trial_shape
+
+        screen.print_json(trial_shape(trial))
+    elif toml:
+        screen.document(trial.file)
+    else:
+        screen.Screen().show(tried.text(trial))
+        screen.document(f"\n{trial.file}" if trial.file else "")
+    raise typer.Exit(screen.DONE if trial.has_contacts else screen.FINDINGS)
+
+
 @app.command(epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
 def run(
     folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],

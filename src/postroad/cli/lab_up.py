@@ -102,11 +102,11 @@ def _lab(wishes: LabWishes, watched: screen.Watched, arrivals: _Arrivals) -> Lab
 def _fail(problem: NetError, wishes: LabWishes) -> None:
     cause = problem.__cause__
     number = cause.errno if isinstance(cause, OSError) else None
-    ports = [f"--{name} {port}" for name, port in (("dns-port", wishes.dns_port), ("port", wishes.port)) if port]
+    ports = [f"--{name}" for name, port in (("dns-port", wishes.dns_port), ("port", wishes.port)) if port] or ["--port"]
     if number in (errno.EACCES, errno.EPERM):
         low = f"a port below {LOWEST_FREE} needs root, or: sysctl net.ipv4.ip_unprivileged_port_start=25"
-        screen.fail(f"{problem.why}; {low}; or choose higher ones than {' and '.join(ports)}")
-    screen.fail(f"{problem.why}; choose another {' or '.join(ports) or '--port'}", screen.TEMPORARY)
+        screen.fail(f"{problem.why}; {low}; or choose another {' and '.join(ports)}")
+    screen.fail(f"{problem.why}; choose another {' or '.join(ports)}", screen.TEMPORARY)
 
 
 class _Arrivals:

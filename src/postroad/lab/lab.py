@@ -13,7 +13,7 @@ from postroad.dns import Zones
 from postroad.lab.certificate import CertificateKind, lab_chain, lab_context
 from postroad.lab.moving import LOOPBACK_6, as_written, bring_home
 from postroad.lab.nameserver import Nameserver, Order
-from postroad.lab.places import NoExchangerError, Places
+from postroad.lab.places import LabPlaces, NoExchangerError
 from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.lab.web import HOST, PolicyServer
 from postroad.net import NetError, bind
@@ -56,7 +56,7 @@ class Lab:
         moves: bool = True,
     ) -> None:
         self._home = bring_home(zones, has_ipv6=_has_ipv6()) if moves else as_written(zones)
-        self.places = Places(self._home)
+        self.places = LabPlaces(self._home)
         self._wanted = port
         self._dns_port = dns_port
         self._tell = listener

@@ -22,7 +22,7 @@ class NoExchangerError(KeyError):
         return str(self.args[0])
 
 
-class Places:
+class LabPlaces:
     """The addresses of a lab, each by all that it is called. Of a name as many labels are enough as tell it apart."""
 
     def __init__(self, home: LoopbackZones) -> None:

@@ -313,6 +313,7 @@ class _Session:
 
     async def _start_tls(self) -> None:
         """Answer STARTTLS and go on under it; with a fault for it: refuse it, close, or send garbage for TLS."""
+        self._exchanger.tell("starttls", self._peer)
         if self._mode in AT_STARTTLS:
             self._stream.write(self._server.reply(AT_STARTTLS[self._mode]))
             return

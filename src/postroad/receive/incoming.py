@@ -49,9 +49,9 @@ class Incoming:
     """
 
     __slots__ = (
-        *("_at", "_held", "_is_written", "_origin", "_pieces", "_refusal", "_said", "_shared", "_signer"),
+        *("_at", "_held", "_is_written", "_origin", "_pieces", "_refusal", "_shared", "_signer"),
         "_source",
-        *("envelope", "id", "signed", "size", "unsigned"),
+        *("envelope", "id", "said", "signed", "size", "unsigned"),
     )
 
     def __init__(self, shared: Shared, source: MessageSource, envelope: Envelope, said: Mailbox | None = None) -> None:
@@ -62,7 +62,7 @@ class Incoming:
         self._signer: MessageSigner | None = None
         self._shared = shared
         self._source = source
-        self._said = said
+        self.said = said
         self._origin = ""
         self._at = 0.0
         self._pieces: list[bytes] = []
@@ -170,9 +170,9 @@ class Incoming:
         if head.tls and head.begins_with_field and self.envelope.tls is None:
             self.envelope = replace(self.envelope, tls=head.tls)
         recipients = self.envelope.recipients
-        stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None, self._said)
+        stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None, self.said)
         pieces.insert(0, prefix(head, self._source.hop, stamp, completes=shared.settings.completes))
-        self._origin = f"{self._source.origin}, sent as {self._said}" if self._said else self._source.origin
+        self._origin = f"{self._source.origin}, sent as {self.said}" if self.said else self._source.origin
         if self._source.signing:
             self._begin_signature(self._source.signing)
 

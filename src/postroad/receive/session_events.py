@@ -5,6 +5,7 @@ from __future__ import annotations
 from postroad.receive.incoming import Incoming
 from postroad.receive.shared import Shared
 from postroad.smtp import Answered
+from postroad.words.moments import format_date_time
 from postroad.words.trace import Event, nobody
 
 
@@ -42,6 +43,10 @@ class SessionEvents:
             }
             if incoming.envelope.tls:
                 facts["tls_wish"] = incoming.envelope.tls.value
+            if incoming.said:
+                facts["sent_as"] = incoming.said
+            if incoming.envelope.release_at:
+                facts["release_at"] = format_date_time(incoming.envelope.release_at)
             if incoming.signed:
                 facts["signed"] = incoming.signed
             self._listener(Event("receive.message.complete", facts))

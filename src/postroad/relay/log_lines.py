@@ -35,7 +35,7 @@ LINES = (
         "receive.message.complete",
         "info",
         "A message is on disk, and its client has been answered with 250.",
-        f"id, {_MAIL}, size, tls, user, elapsed_s, tls_wish, signed",
+        f"id, {_MAIL}, size, tls, user, elapsed_s, tls_wish, sent_as, release_at, signed",
     ),
     LogLine("receive.message.failed", "warning", "A message was refused, or its client went away.", f"{_MAIL}, why"),
     LogLine("receive.signature.failed", "warning", "A message was accepted without a DKIM signature.", "id, why"),

@@ -10,7 +10,7 @@ from postroad.rewrite.spans import AddressSpan, address_spans
 from postroad.words.mail import Mailbox, parse_mailbox
 from postroad.words.names import Unreadable
 
-HEADER_SIZE = 256 * 1024
+HEADER_SIZE = 128 * 1024
 """Octets of a header that is rewritten; a message with a longer one is refused. Postfix passes on 100 KiB."""
 
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1

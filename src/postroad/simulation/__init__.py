@@ -23,6 +23,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.simulation.enforcing import demands_of, left_out, unmet
+    from postroad.simulation.paths import every_way
     from postroad.simulation.ranges import RANGES, Range, range_of
     from postroad.simulation.recipients import REPLIES, Fare, Mixed, fares
     from postroad.simulation.servers import addresses_named, as_given, places
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     enforcing="demands_of left_out unmet",
+    paths="every_way",
     ranges="RANGES Range range_of",
     recipients="Fare Mixed REPLIES fares",
     servers="addresses_named as_given places",

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from postroad.spool.base import SpoolError, Trouble
+
 _SERVES = re.compile(r"-- serves: (\d+)\n")
 _VERSION = re.compile(r"The spool[^:.]*, version \d+[:.] ")
 
@@ -32,6 +34,21 @@ class PendingMigration:
     def obstacles(self) -> tuple[SchemaStep, ...]:
         """The steps that nodes of the older version would not survive."""
         return tuple(step for step in self.steps if step.serves > self.version) if self.running else ()
+
+    def check(self, where: str) -> None:
+        """See that whoever runs goes on beside it.
+
+        Raises:
+            SpoolError: locked, by nodes that would not.
+
+        """
+        if wrong := self.obstacles:
+            steps = ", ".join(str(step.number) for step in wrong)
+            why = (
+                f"the spool {where} cannot be migrated while an older Postroad runs on it ({', '.join(self.running)}), "
+                f"which would not work with version {steps}: stop it first"
+            )
+            raise SpoolError(Trouble.LOCKED, why)
 
 
 def steps_of(scripts: Sequence[str], version: int) -> tuple[SchemaStep, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.moving import Moved, MoveEnd, MoveRole, move_all
 from postroad.spool.opening import Place, driver_needed, shown_place
 
@@ -64,13 +63,7 @@ async def migrate_place(where: Place) -> PendingMigration:
 
     """
     pending = await pending_migration(where)
-    if wrong := pending.obstacles:
-        steps = ", ".join(str(step.number) for step in wrong)
-        why = (
-            f"the spool {shown_place(where)} cannot be migrated while an older Postroad runs on it "
-            f"({', '.join(pending.running)}), which would not work with version {steps}: stop it first"
-        )
-        raise SpoolError(Trouble.LOCKED, why)
+    pending.check(shown_place(where))
     if not pending.steps:
         return pending
     if isinstance(where, Path):

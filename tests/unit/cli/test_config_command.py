@@ -151,6 +151,16 @@ def test_the_spool_must_be_a_folder(file, tmp_path):
     assert f"spool.path: {tmp_path}/spool is not a folder; choose another" in _run("check", file("")).stderr
 
 
+def test_a_database_is_not_contacted(tmp_path):
+    """It is checked where the queue is: the command is named."""
+    pytest.importorskip("asyncpg")
+    path = tmp_path / "p.toml"
+    path.write_text('spool = "postgresql://postroad@127.0.0.1:1/mail"')
+    done = _run("check", path)
+    assert (0, [f"{path}: configuration OK"]) == (done.exit_code, done.stdout.splitlines()[:1])
+    assert done.stdout.endswith(f"postroad spool check --config {path}\n")
+
+
 def test_a_certificate_and_its_key_are_tried(file):
     """The pair is loaded as the relay would load it."""
     pems = files("postroad.lab") / "tls"

@@ -95,7 +95,7 @@ def test_a_database_is_checked(server, folder):
     status, text, _ = run("check", "--spool", server)
     assert (1, True, True) == (status, "no-autovacuum" in text, "parcel " in text)
     status, answer = told("check", "--spool", server)
-    assert (1, "postgresql", 1) == (status, answer["kind"], answer["schema"])
+    assert (1, "postgresql", 2) == (status, answer["kind"], answer["schema"])
     assert {"message", "parcel", "piece"} <= {table["name"] for table in answer["database"]["tables"]}
 
 

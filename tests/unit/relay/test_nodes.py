@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from tests.support.patience import PATIENCE_S
 from tests.support.relaying import ZONE, House, Told, resolver_of, settings_of
@@ -61,6 +62,19 @@ def test_relays_on_one_spool_divide_what_a_host_is_given(tmp_path):
 
     both = [{"nodes": ["one", "two"]}]
     assert ([(2, 10), (2, 10)], [both, both], (5, 20), 1) == asyncio.run(story())
+
+
+def test_what_burdens_a_spool_is_said_once(tmp_path):
+    """And again if it comes back; who looks says it in a sentence, which stays the same as long as it is the same."""
+
+    async def story():
+        async with houses(tmp_path / "spool", "one") as (it,):
+            for found in (("a dump",), ("a dump",), ("a dump", "a slot"), (), ("a dump",)):
+                it.relay.spool.concerns = partial(asyncio.sleep, 0, found)
+                await it.relay._look_around()
+            return [told["why"] for told in it.told.named("relay.spool.burdened")]
+
+    assert ["a dump", "a slot", "a dump"] == asyncio.run(story())
 
 
 def test_what_one_relay_finds_dead_another_leaves_alone_until_it_is_back(tmp_path, monkeypatch):

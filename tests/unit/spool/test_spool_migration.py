@@ -6,10 +6,10 @@ from unittest.mock import patch
 
 import pytest
 from tests.support.moves import DATABASE, EMPTY, do, play, spool_at
-from tests.support.postgres import Kept, database
+from tests.support.postgres import UNSAFE, Kept, database
 
-from postroad.spool import SpoolError, Trouble, migrate_place, pending_migration
-from postroad.spool.postgres import versions
+from postroad.spool import SpoolError, Trouble, migrate_place, open_place, pending_migration
+from postroad.spool.postgres import PostgresSpool, versions
 from postroad.spool.schema import SchemaStep, steps_of
 from postroad.spool.sqlite import file
 from postroad.spool.sqlite.folder import take_folder
@@ -44,7 +44,7 @@ def test_a_folder_of_any_version(tmp_path, version):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_beside_a_relay_only_what_it_survives(tmp_path, version):
-    """Else it is refused, with the relay's name; nothing is changed then."""
+    """Else it is refused to tools and to other relays, with the name of the one that runs; nothing is changed then."""
     folder = made(tmp_path / "spool", version)
     lock = take_folder(folder, "relay").lock
     may = all(step.serves <= version for step in asyncio.run(pending_migration(folder)).steps)
@@ -52,9 +52,10 @@ def test_beside_a_relay_only_what_it_survives(tmp_path, version):
     if may:
         asyncio.run(migrate_place(folder))
     else:
-        with pytest.raises(SpoolError) as trouble:
-            asyncio.run(migrate_place(folder))
-        assert (Trouble.LOCKED, True) == (trouble.value.kind, "(relay)" in trouble.value.why)
+        for call in (migrate_place(folder), open_place(folder, node=""), open_place(folder, node="two")):
+            with pytest.raises(SpoolError) as trouble:
+                asyncio.run(call)
+            assert (Trouble.LOCKED, True) == (trouble.value.kind, "(relay)" in trouble.value.why)
     lock.close()
     assert (file.SCHEMA if may else version) == version_of(folder)
 
@@ -76,7 +77,7 @@ def test_no_spool_to_migrate(tmp_path):
 
 @pytest.mark.parametrize(("serves", "may"), [(versions.SCHEMA, True), (versions.SCHEMA + 1, False)])
 def test_a_database_beside_a_node(serves, may):
-    """As in a folder: by its lease it is seen that it runs."""
+    """As in a folder, for `migrate` and for any tool: by its lease it is seen that it runs."""
     this, next_ = versions.SCHEMA, versions.SCHEMA + 1
     script = (
         f"-- serves: {serves}\n-- The spool on PostgreSQL, version {next_}: a trial.\nCREATE TABLE postroad.trial ()"
@@ -92,13 +93,22 @@ def test_a_database_beside_a_node(serves, may):
                 patch("postroad.spool.postgres.migration.DatabaseConnections", Kept),
             ):
                 pending = await pending_migration(database("moves"))
-                try:
-                    await migrate_place(database("moves"))
-                except SpoolError as trouble:
-                    return pending, trouble.kind, await do("SELECT version FROM postroad.spool")
-                return pending, None, await do("SELECT version FROM postroad.spool")
+                kinds = [await trouble_with(migrate_place(database("moves")))]
+                kinds.append(await trouble_with(PostgresSpool.open(database("moves"), node="", accepted=UNSAFE)))
+                return pending, kinds, await do("SELECT version FROM postroad.spool")
 
-    pending, trouble, version = play(story())
+    async def trouble_with(call):
+        try:
+            if spool := await call:
+                await getattr(spool, "close", done)()
+        except SpoolError as trouble:
+            return trouble.kind
+
+    async def done():
+        """Nothing to close."""
+
+    pending, (trouble, of_tool), version = play(story())
+    assert trouble == of_tool
     assert (("one",), (SchemaStep(next_, "a trial.", serves),)) == (pending.running, pending.steps)
     assert ((None, next_) if may else (Trouble.LOCKED, this)) == (trouble, version)
     play(do(EMPTY))

@@ -46,6 +46,7 @@ ELSEWHERE = {
         ("lab fault", "lab faults", "lab up", "lab up --show"), "tests/unit/cli/test_lab_command.py looks at them"
     ),
     "lab run": "the same as demo",
+    "lab try": "tests/unit/cli/test_lab_try.py looks at it",
     "send": "tests/docs/test_docs.py looks at it",
     **dict.fromkeys(
         ("dkim check", "dkim new", "dkim record", "dkim rotate"), "tests/unit/cli/test_dkim_command.py looks at them"

@@ -19,6 +19,7 @@ class Beginning:
     life: Life
     accepted: AcceptedRisks
     clock: Callable[[], float] | None
+    where: str = ""  # for people
     makes: bool = False
 
     async def __call__(self, db: Db) -> None:
@@ -31,7 +32,7 @@ class Beginning:
         theirs = await check_promise(db, self.accepted)
         if self.clock is not None:
             check_clock(self.clock(), theirs)
-        await migrate(db, make=self.makes or bool(self.life.name))
+        await migrate(db, self.where, is_node=self.makes or bool(self.life.name))
         if self.life.name:
             tx = SpoolTransaction(db, self.life)
             await leases.take_name(tx)

@@ -52,6 +52,7 @@ UPDATE postroad.parcel SET holder = NULL WHERE number = ANY(ARRAY(
 )) AND holder IS NOT NULL AND holder + 0 <> ALL(ARRAY(SELECT token FROM postroad.node))
 RETURNING destination, due_at, number
 """
+_LEAVE = "DELETE FROM postroad.node WHERE token = $1"
 
 
 class LostToken(Exception):  # noqa: N818  # what happened to it
@@ -96,6 +97,11 @@ async def renew(tx: SpoolTransaction, asked: Sequence[None]) -> list[int]:
     await adopt_old(tx)
     tx.life.round.look_back()
     return [freed] * len(asked)
+
+
+async def leave(db: Db, life: Life) -> None:
+    """Give the lease back: what is still claimed is free at another node's next renewal."""
+    await db.execute(_LEAVE, life.token)
 
 
 async def nodes(db: Db) -> tuple[Node, ...]:

@@ -37,7 +37,7 @@ async def migrate_database(url: str) -> None:
     """
     connections = DatabaseConnections(url, "migrate")
     try:
-        await GroupCommits(connections, Life("")).house(lambda db: migrate(db, make=True))
+        await GroupCommits(connections, Life("")).house(lambda db: migrate(db, is_node=True))
     finally:
         await connections.close()
 

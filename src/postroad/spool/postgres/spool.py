@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Self
 
 from postroad.spool.base import Selection, Settlement, SpoolError, StoredMail, Trouble
@@ -13,7 +15,7 @@ from postroad.spool.calls import SLICE
 from postroad.spool.fresh import Fresh
 from postroad.spool.group import SHORT
 from postroad.spool.grouped import DAY_S, GroupedCalls, no_node
-from postroad.spool.postgres import keeping, queue
+from postroad.spool.postgres import keeping, leases, queue
 from postroad.spool.postgres.beginning import Beginning
 from postroad.spool.postgres.commits import GroupCommits
 from postroad.spool.postgres.connections import DatabaseConnections
@@ -73,7 +75,7 @@ class PostgresSpool(GroupedCalls[PostgresCalls, GroupWriter], SpoolQueries):
         """
         connections = DatabaseConnections(url, node)
         spool = cls(connections, node, history_s, accepted)
-        begin = Beginning(spool._life, accepted, clock)  # its own
+        begin = Beginning(spool._life, accepted, clock, connections.where)  # its own
         try:
             await spool._mail.commits.house(begin)  # as above
         except BaseException:
@@ -138,6 +140,9 @@ class PostgresSpool(GroupedCalls[PostgresCalls, GroupWriter], SpoolQueries):
         """See Spool."""
         await self._queue.close()
         await self._mail.close()
+        if self._node and not self._connections.is_away:
+            with contextlib.suppress(SpoolError):  # it runs out by itself
+                await self._queue.commits.house(partial(leases.leave, life=self._life))
         await self._connections.close()
 
     async def _found(self, selection: Selection, after: int) -> list[int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib import resources
 
-from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.base import LEASE_S, SpoolError, Trouble
 from postroad.spool.postgres.connections import Db
-from postroad.spool.schema import serves
+from postroad.spool.schema import PendingMigration, serves, steps_of
 
 SCHEMA = 2
 """The version of the schema that this Postroad writes: how many scripts there are."""
@@ -20,23 +20,29 @@ SELECT EXISTS (
 )
 """
 _STATE = "SELECT version, serves FROM postroad.spool"
+_RUNNING = "SELECT name FROM postroad.node WHERE renewed_at >= clock_timestamp() - $1 * interval '1 s' ORDER BY name"
 
 
-async def migrate(db: Db, *, make: bool) -> None:
+async def migrate(db: Db, where: str = "", *, is_node: bool) -> None:
     """Run the scripts not run yet, in the transaction that is open.
 
+    Nodes notice what does not serve them; for a tool, which comes and goes, none of them has to stop.
+
     Raises:
-        SpoolError: missing, newer.
+        SpoolError: missing, newer; locked: this is a tool, and nodes run that would not survive a step.
 
     """
     version = await version_of(db)
-    if version < SCHEMA and make:
+    if not version and not is_node:
+        raise SpoolError(Trouble.MISSING, "the database has no spool: start the relay once")
+    if version < SCHEMA:
         await db.execute(_LOCK, *_LOCKS)
         version = await version_of(db)  # another node may have done it
-    if not version and not make:
-        raise SpoolError(Trouble.MISSING, "the database has no spool: start the relay once")
+    if version < SCHEMA and not is_node:
+        running = tuple([row["name"] for row in await db.fetch(_RUNNING, LEASE_S)])
+        PendingMigration(version, SCHEMA, steps_of(scripts(), version), running).check(where)
     for number, script in enumerate(scripts(), start=1):
-        if version < number and make:
+        if version < number:
             if number == 1:
                 await db.execute("CREATE SCHEMA IF NOT EXISTS postroad")
             await db.execute(script)

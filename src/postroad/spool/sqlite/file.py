@@ -6,11 +6,11 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
-from postroad.spool.sqlite.folder import open_private
+from postroad.spool.sqlite.folder import open_private, running_in
 from postroad.spool.sqlite.trouble import no_place, troubles
 
 MARK = 0x506F7374
@@ -47,11 +47,15 @@ def prepare(where: Path, *, make: bool) -> None:
         os.close(open_private(where))  # its log and the log's index take its mode and its owner
 
 
-def open_database(where: Path) -> sqlite3.Connection:
+def open_database(where: Path, ours: Collection[str] = ()) -> sqlite3.Connection:
     """Open the database to write, its schema made or brought up to date if need be.
 
+    Args:
+        where: the file.
+        ours: the names of nodes that this process has taken.
+
     Raises:
-        SpoolError: newer, corrupt.
+        SpoolError: newer, corrupt; locked: older nodes run that would not survive a step of the schema.
         sqlite3.Error: as it says.
 
     """
@@ -59,7 +63,7 @@ def open_database(where: Path) -> sqlite3.Connection:
     try:
         _check(db, where)
         _turn_to_log(db, where)
-        _migrate(db)
+        _migrate(db, where, ours)
         _probe(db)
     except BaseException:
         db.close()
@@ -162,10 +166,16 @@ def _check(db: sqlite3.Connection, where: Path) -> None:
         raise SpoolError(Trouble.NEWER, why)
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _migrate(db: sqlite3.Connection, where: Path, ours: Collection[str]) -> None:
     """Run the scripts not run yet, each in a transaction of its own."""
-    if db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA:
         return
+    if version:
+        from postroad.spool.schema import PendingMigration, steps_of  # noqa: PLC0415  # rarely needed
+
+        running = tuple(sorted(running_in(where.parent).difference(ours)))
+        PendingMigration(version, SCHEMA, steps_of(scripts(), version), running).check(str(where))
     for number, script in enumerate(scripts(), start=1):
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -50,7 +50,9 @@ class SqliteMoveEnd:
                 file.open_database(folder / FILE).close()
             else:
                 file.prepare(folder / FILE, make=False)
-                locks = take_names(folder, {NODE, *names_in(folder)})
+                names = {NODE, *names_in(folder)}
+                locks = take_names(folder, names)
+                file.open_database(folder / FILE, names).close()
             return cls(open_folder(folder, "", reserve, readers=1), way, locks)
         except OSError as problem:
             raise trouble_with_file(folder, problem) from problem

@@ -60,7 +60,7 @@ def _open_database(
     with troubles(where, is_ours=bool(name)), contextlib.ExitStack() as undo:
         file.prepare(where, make=bool(name))
         place = SpoolFile(where)
-        db = file.open_database(where)
+        db = file.open_database(where, {name})
         undo.callback(db.close)
         if name:
             lanes.take_back(db, name)

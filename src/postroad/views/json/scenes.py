@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from postroad.lab import Lab, Received, authority_file
-from postroad.scenarios import ClusterRun, DemoRun, ScenarioRun
+from postroad.scenarios import ClusterRun, DemoRun, ModelLikeness, ScenarioRun, SenderTrial, Tried
 from postroad.views.json.attempt import AttemptJson, attempt_shape
 from postroad.views.json.shape import VERSION
 from postroad.views.text.arrivals import fields, subject
@@ -171,6 +171,79 @@ class FaultWordsJson(TypedDict):
     faults: dict[str, str]
 
 
+class TriedContactJson(TypedDict):
+    """A contact: the address, by its number in the situation, and the seconds since the first."""
+
+    address: str
+    at_s: float
+
+
+class TriedJson(TypedDict):
+    """A message of a situation: its contacts, how it ended (null: it had not, at the limit), who took it.
+
+    `asked` are the DNS questions by type, those for the domain's own addresses as "domain A", and the number of "hosts"
+    whose addresses were asked for. `status` is the exit
+    status of the command, null where it had not ended.
+    """
+
+    contacts: list[TriedContactJson]
+    result: str | None
+    taker: str | None
+    asked: dict[str, int]
+    asked_tls: bool
+    status: int | None
+
+
+class SituationJson(TypedDict):
+    """A reference situation: MX records with the numbers of their addresses, faults by these, and its messages."""
+
+    name: str
+    about: str
+    hosts: list[SituationHostJson]
+    faults: dict[str, str]
+    messages: list[TriedJson]
+
+
+class SituationHostJson(TypedDict):
+    """An MX record of a situation."""
+
+    preference: int
+    name: str
+    addresses: list[str]
+
+
+class ModelDifferenceJson(TypedDict):
+    """What a model does otherwise."""
+
+    situation: str
+    seen: str
+    model: str
+
+
+class LikenessJson(TypedDict):
+    """A known sender beside what was seen: of so many messages it explains so many."""
+
+    sender: str
+    explained: int
+    messages: int
+    log_likelihood: float
+    differences: list[ModelDifferenceJson]
+
+
+class TrialJson(TypedDict):
+    """`postroad lab try --json`: what was seen, the known senders (the nearest first), and the sender's file.
+
+    `unsure` are fields that are commented out there because another value, this one, explains all as well.
+    """
+
+    version: int
+    command: list[str]
+    situations: list[SituationJson]
+    nearest: list[LikenessJson]
+    unsure: dict[str, str]
+    file: str
+
+
 def demo_shape(acts: Iterable[DemoRun]) -> DemoJson:
     """`postroad demo --json`."""
     return {"version": VERSION, "setups": [_act(act) for act in acts]}
@@ -292,5 +365,55 @@ def _scenario(name: str, takes: tuple[ScenarioRun, ...]) -> ScenarioJson:
                 "attempt": attempt_shape(take.attempt),
             }
             for take in takes
+        ],
+    }
+
+
+def trial_shape(trial: SenderTrial) -> TrialJson:
+    """`postroad lab try --json`."""
+    return {
+        "version": VERSION,
+        "command": list(trial.command),
+        "situations": [_situation(trial.seen.of(name)) for name in trial.seen.snapshots],
+        "nearest": [_likeness(each) for each in trial.nearest],
+        "unsure": dict(trial.unsure),
+        "file": trial.file,
+    }
+
+
+def _situation(rows: list[Tried]) -> SituationJson:
+    situation = rows[0].situation
+    return {
+        "name": situation.name,
+        "about": situation.about,
+        "hosts": [
+            {"preference": preference, "name": name, "addresses": numbers.split()}
+            for preference, name, numbers in situation.hosts
+        ],
+        "faults": {number: mode.value for number, mode in situation.faults.items()},
+        "messages": [
+            {
+                "contacts": [
+                    {"address": number, "at_s": at_s} for number, at_s in zip(each.steps, each.at_s, strict=True)
+                ],
+                "result": each.result.value if each.result else None,
+                "taker": each.taker,
+                "asked": dict(each.asked),
+                "asked_tls": each.asked_tls,
+                "status": each.status,
+            }
+            for each in rows
+        ],
+    }
+
+
+def _likeness(each: ModelLikeness) -> LikenessJson:
+    return {
+        "sender": each.sender,
+        "explained": each.explained,
+        "messages": each.tried,
+        "log_likelihood": each.log_likelihood,
+        "differences": [
+            {"situation": other.situation, "seen": other.seen, "model": other.model} for other in each.differences
         ],
     }

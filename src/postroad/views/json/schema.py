@@ -12,7 +12,7 @@ from postroad.views.json.findings import CheckedJson, CheckJson, RuleJson, Rules
 from postroad.views.json.lookup import LookupJson
 from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, SimulateJson
 from postroad.views.json.protection import TlsJson
-from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
+from postroad.views.json.queue import BounceJson, ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
 from postroad.views.json.scenes import (
     ArrivalJson,
@@ -22,6 +22,7 @@ from postroad.views.json.scenes import (
     LabFaultsJson,
     LabJson,
     LabUpJson,
+    TrialJson,
 )
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ImportJson, ProblemsJson, UserJson
@@ -51,12 +52,15 @@ ANSWERS: dict[str, type] = {
     "lab faults": LabFaultsJson,
     "lab faults --words": FaultWordsJson,
     "lab run": LabJson,
+    "lab try": TrialJson,
     "lab up": LabUpJson,
     "lab up --show": ArrivalJson,
     "lookup": LookupJson,
+    "queue bounce": BounceJson,
     "queue delete": ChangeJson,
     "queue hold": ChangeJson,
     "queue list": QueueJson,
+    "queue move": ChangeJson,
     "queue release": ChangeJson,
     "queue retry": ChangeJson,
     "queue show": MessageJson,

@@ -26,13 +26,17 @@ def tell(story: Story) -> Iterator[str]:
     """The whole story, a sentence at a time."""
     yield from _beginning(story)
     before: Route | None = None
-    for number, record in enumerate(story.records, 1):
+    number = 0  # of attempts: what was done by hand is none
+    for record in story.records:
         try:
             told = chapter(record)
         except ValueError as problem:
+            number += 1
             yield f"Attempt {number}, {moment(record.at)}: its record is damaged ({problem})."
             continue
-        yield f"Attempt {number}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
+        number += not told.is_by_hand
+        what = "By hand" if told.is_by_hand else f"Attempt {number}"
+        yield f"{what}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
         if told.route and told.route != before:
             yield from explain_route(told.route, PROCEDURES[told.procedure])
             before = told.route
@@ -56,7 +60,7 @@ def _beginning(story: Story) -> Iterator[str]:
         yield RETURNED if is_returned else WISHES[mail.envelope.tls]
     yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
     if mail.release_at:
-        yield f"Its sender asked to hold it until {moment(mail.release_at)}; the time in which it expires began then."
+        yield f"Its sender asked to hold it until {moment(mail.release_at)}; its expiry counts from then."
 
 
 def _waiting(listed: Listed) -> str:
@@ -66,6 +70,8 @@ def _waiting(listed: Listed) -> str:
     if listed.state is State.CLAIMED:
         return f"Being delivered now{_by(listed.node)} to {to}."
     last = f"; the last answer was: {listed.said}" if listed.said else ""
+    if listed.parcel.mail.release_at and not listed.parcel.attempts:
+        return f"Waiting for {to}, not tried before {moment(listed.parcel.due_at)}{last}."
     return f"Waiting for {to}, tried again {moment(listed.parcel.due_at)}{last}."
 
 

@@ -1,0 +1,97 @@
+"""`postroad lab try` with real senders: what it sees of them is what their models say."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+from tests.interop import servers
+from tests.interop.conftest import folder_for_others
+from tests.interop.packages import PEERS, environment, want_packages, want_root
+
+pytestmark = pytest.mark.root
+SEEN = ("families-equals", "many-levels", "met-r450", "null-mx")  # in each of which Exim and Postfix differ, or end
+OF_PEERS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PERL5LIB", "MAIL_CONFIG", "POSTLOG_SERVICE", "POSTLOG_HOSTNAME")
+NSS = ("NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP")
+EXIM = """
+primary_hostname = mail.exim.example
+exim_path = {peers}/usr/sbin/exim4
+exim_user = {others}
+exim_group = {others}
+spool_directory = {folder}/spool
+log_file_path = {folder}/%slog
+keep_environment = *
+deliver_drop_privilege = true
+untrusted_set_sender = *
+begin routers
+dns:
+  driver = dnslookup
+  transport = smtp
+begin transports
+smtp:
+  driver = smtp
+begin retry
+* * F,2h,15m
+"""
+
+
+def _in(surroundings, *command):
+    """A command with what the packages need, which our own Python must not have."""
+    return ["env", *(f"{name}={surroundings[name]}" for name in (*OF_PEERS, *NSS) if name in surroundings), *command]
+
+
+def _tried(command, daemon=(), situations=SEEN):
+    """What `lab try` says."""
+    only = [word for name in situations for word in ("--only", name)]
+    behind = ["--daemon", shlex.join(map(str, daemon))] if daemon else []
+    words = [*only, *behind, "--settle", "1", "--json", "--", *map(str, command)]
+    done = subprocess.run(
+        [sys.executable, "-m", "postroad", "lab", "try", *words], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 3:
+        pytest.skip(done.stderr)
+    assert 0 == done.returncode, done.stderr
+    return json.loads(done.stdout)
+
+
+def _explained(told, sender):
+    """Of how many messages a model explains all."""
+    likeness = next(each for each in told["nearest"] if each["sender"] == sender)
+    return likeness["differences"], told["nearest"][0]["explained"] - likeness["explained"]
+
+
+@pytest.fixture(scope="module")
+def packages():
+    """Skip unless they are there, and may be used."""
+    want_packages()
+    want_root()
+
+
+def test_exim_is_what_its_model_says(packages):
+    """Hosts and addresses at random, IPv6 in front, five of eight, one beyond for each preference."""
+    with folder_for_others() as folder:
+        servers.give_away(folder)
+        (folder / "conf").write_text(EXIM.format(peers=PEERS, folder=folder, others=servers.OTHERS))
+        surroundings = servers._exim_environment(folder)
+        command = [PEERS / "usr/sbin/exim4", "-C", folder / "conf", "-odf", "-oi", "-f", "{from}", "{to}"]
+        told = _tried(_in(surroundings, *command))
+    assert ([], 0) == _explained(told, "exim")
+
+
+def test_postfix_is_what_its_model_says(packages):
+    """Addresses at random, whatever their host and family, five of eight, two sessions; it is handed to a daemon."""
+    with folder_for_others() as folder:
+        master = servers.lay_postfix(folder, "inet_protocols = all\n", "")
+        command = [PEERS / "usr/sbin/sendmail", "-i", "-f", "{from}", "{to}"]
+        told = _tried(_in(master.surroundings, *command), _in(master.surroundings, *master.command))
+    assert ([], 0) == _explained(told, "postfix")
+
+
+def test_swaks_goes_no_further_than_the_first_address(packages):
+    """A tool, and no mail server: its file says so."""
+    told = _tried(_in(environment(), PEERS / "usr/bin/swaks", "--to", "{to}", "--from", "{from}"), (), ("met-refuse",))
+    contacts = [message["contacts"] for message in told["situations"][0]["messages"]]
+    if not any(contacts):
+        pytest.skip("this swaks has no Net::DNS, and finds no exchanger")
+    assert ([1, 1], True) == ([len(each) for each in contacts], 'refuse = "defer"' in told["file"])
