@@ -22,14 +22,14 @@ from tests.support.patience import PATIENCE_S
 ROOT = Path(__file__).parents[1]
 DEB = ROOT / "packaging" / "deb"
 NEEDED = ("dpkg-deb", "dpkg", "systemd-sysusers", "systemd-tmpfiles", "deb-systemd-helper", "setpriv", "unshare", "ip")
-LAID = """
-set -eu
-exec 2>&1
+PLAY = 'exec 2>&1; sh -euc "$LAYER" || exit 77; exec chroot "$ROOM/all" sh -eu /mnt/inside'
+LAYER = """
 mount -t tmpfs tmpfs "$ROOM"
 mkdir "$ROOM/upper" "$ROOM/work" "$ROOM/all"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$ROOM/upper,workdir=$ROOM/work" "$ROOM/all" || exit 77
+mount -t overlay overlay -o "lowerdir=/,upperdir=$ROOM/upper,workdir=$ROOM/work" "$ROOM/all"
 cd "$ROOM/all"
-[ -x usr/bin/python3 ] && [ -d var/lib/dpkg/info ] || exit 77
+[ -x usr/bin/python3 ] && [ -d var/lib/dpkg ]
+rm -rf etc/postroad var/lib/postroad
 mount -t tmpfs tmpfs run
 mount --rbind /proc proc
 mount --rbind /dev dev
@@ -44,7 +44,6 @@ for slow in py3compile py3clean; do
     chmod 755 usr/local/bin/$slow
 done
 ip link set lo up
-exec chroot . sh -eu /mnt/inside
 """
 INSIDE = """
 install="dpkg --force-unsafe-io --force-depends --install /mnt/postroad.deb"
@@ -185,11 +184,12 @@ def _lay_over(room, shipped):
     env = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "DEBIAN_FRONTEND": "noninteractive",
+        "LAYER": LAYER,
         "ROOM": str(room),
         "SHIPPED": str(shipped),
         "SITE": sysconfig.get_path("purelib"),
     }
-    words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", LAID]
+    words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", PLAY]
     done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     if done.returncode == 77 or done.stderr.startswith("unshare:"):
         pytest.skip(f"no layer can be laid over this system here: {done.stdout}{done.stderr}")
