@@ -145,7 +145,7 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
     submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
     origin = origin_of(hostname, _full_name(arguments))
     mail, content = mail_of(submission, origin, rules, "sendmail")
-    done = hand_over(mail, content, config, hostname)
+    done = hand_over(mail, content, config)
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
     if done.refused:

@@ -92,7 +92,7 @@ class Dialogue:
             envelope = replace(envelope, release_at=asked.hold_until or origin.at + (asked.hold_for or 0))
         try:
             mail, content = mail_sent(octets, envelope, origin, self._rules, "sendmail")
-            done = hand_over(mail, content, self._config, self._hostname)
+            done = hand_over(mail, content, self._config)
         except InputError as problem:
             return _said(550, f"5.7.1 {problem}")
         except SpoolError as trouble:

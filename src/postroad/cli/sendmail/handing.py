@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NOT_FOR_US = {Trouble.MISSING, Trouble.READ_ONLY}
 _QUEUED = re.compile(r"queued as (\w+)")  # as the receiving side has it
+_NAME = "localhost"
 _LOOPBACK = {4: ip_address("127.0.0.1"), 6: ip_address("::1")}
 
 
@@ -39,7 +40,7 @@ class Deposited:
         return any(outcome.result == "failed" for _mailbox, outcome in self.refused)
 
 
-def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> Deposited:
+def hand_over(mail: StoredMail, octets: bytes, config: Brief) -> Deposited:
     """Hand a message to the relay; on return it is durable.
 
     Raises:
@@ -52,7 +53,7 @@ def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> 
     target = _port(config)
     if target is None:
         raise trouble
-    answers = _by_smtp(mail, octets, target, hostname)
+    answers = _by_smtp(mail, octets, target)
     refused = tuple((mailbox, said) for mailbox, said in answers if said.result != "delivered")
     if refused and all(outcome.phase == "connect" for _mailbox, outcome in refused):
         raise SpoolError(trouble.kind, _nobody_home(target, refused[0][1], trouble))
@@ -72,7 +73,7 @@ def _kept(mail: StoredMail, octets: bytes, config: Brief) -> SpoolError | None:
     return None
 
 
-def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
+def _by_smtp(mail: StoredMail, octets: bytes, target: Target) -> tuple[tuple[str, Outcome], ...]:
     """What the relay said of each recipient."""
     import asyncio  # an eighth of a second with what follows, for few
 
@@ -82,7 +83,8 @@ def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> 
 
     envelope = replace(mail.envelope, release_at=mail.release_at)
     job = Job(Message(envelope, octets), target.exchange, Plan((target,)))
-    done = asyncio.run(attempt(job, DeliverSettings(hostname=hostname)))
+    # By the relay's own name, its greeting would look like a loop
+    done = asyncio.run(attempt(job, DeliverSettings(hostname=_NAME)))
     outcomes = zip(mail.envelope.recipients, done.outcomes, strict=True)
     return tuple((str(to.mailbox), said) for to, said in outcomes)
 
@@ -105,5 +107,5 @@ def _port(config: Brief) -> Target | None:
     for port in config.listen:
         address: Address = _LOOPBACK[port.address.version] if port.address.is_unspecified else port.address
         if address.is_loopback and port.tls != "implicit":
-            return Target("localhost", address, 0, port.port)
+            return Target(_NAME, address, 0, port.port)
     return None
