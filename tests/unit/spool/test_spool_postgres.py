@@ -10,7 +10,7 @@ from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
 from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place, place_of
-from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, settling, without_password
+from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, lessons, settling, without_password
 from postroad.spool.postgres import lanes as of_lanes
 from postroad.spool.postgres.commits import BEGIN
 from postroad.spool.postgres.promise import broken_promises, check_clock, check_promise
@@ -388,6 +388,18 @@ def test_texts_that_the_database_does_not_take():
         return [listed.said for listed in await one.listed(EVERYTHING)], await one.recall("k", "a\0")
 
     assert (["550 \ufffd?"], (Lesson("k", "a\0b", "\0", 1, NOW),)) == run(story, "one")
+
+
+def test_settings_of_the_database_change_no_statement():
+    """Some set it up for an old program, in which a backslash escapes."""
+
+    async def story(one):
+        await one.learn([Lesson("kind", "key", "text", 1, NOW)])
+        async with a_client() as db:
+            await db.execute("SET standard_conforming_strings = off")
+            return [lesson.key for lesson in await lessons.recall(db, "kind", "k")]
+
+    assert ["key"] == run(story, "one")
 
 
 def test_a_day_of_history_is_dropped_as_a_table():
