@@ -13,10 +13,12 @@ from tests.faults.relays import has_stopped
 from tests.faults.sinks import WITHOUT_CHUNKS, Mood
 from tests.faults.stage import Stage
 
+from postroad.deliver.feed import CLAIM
+
 MOST = 200  # messages accepted between two disasters
 FEW = 5
 A_WHILE_S = 30.0  # of load, from which on its pace means something
-SHARE = 1000  # of a mountain that a relay has in memory, and claims before it has seen the others
+SHARE = 2 * CLAIM  # of a mountain, that a relay claims before it has seen the others
 LEASE_S = 1.0  # of the relay that is paused, as it has it itself
 LOOKS = "postroad.relay.process.SWEEP_S"  # how often a relay renews its lease and keeps house
 HELD = "postroad.spool.postgres.health.HELD_S"

@@ -15,6 +15,7 @@ from postroad.spool import Claims, Parcel, Settlement, SpoolError
 STEP_S = 60.0  # a clock set back by less delays mail by less
 HEED_S = 3600.0
 SLICE = 1000  # destinations looked at in one go when a host answers again
+CLAIM = 200  # parcels claimed at a time: relays that share a spool have their turns in between, and each gets of all
 
 
 class Feed:
@@ -132,7 +133,7 @@ class Feed:
         room = self.queue.room
         if room < self.queue.limits.held // 10:
             return self.poll_s
-        most, each = min(room, 1000), max(1, min(room // 4, self.queue.limits.waiting // 2))
+        most, each = min(room, CLAIM), max(1, min(room // 4, self.queue.limits.waiting // 2))
         if not self.lease.runs:  # what is claimed now might not be sent
             return self.poll_s
         full = self.queue.full_destinations()

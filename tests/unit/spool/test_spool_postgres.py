@@ -253,6 +253,21 @@ def test_tickets_of_a_destination_become_one():
     assert (3, there, [], there, [1, 0]) == run(story, "one", "two")
 
 
+def test_many_tickets_are_no_more_turns_than_one():
+    """A mountain that came in many commits, older than all others: each relay serves it once before these."""
+
+    async def story(one, two):
+        for n in range(60):
+            await one.add(letter(f"big{n}", "x@big.example", at=NOW - 10), BODY)
+        for n in range(10):
+            await one.add(letter(f"s{n}", f"x@s{n}.example", at=NOW - 5), BODY)
+        taken = [await spool.claim(NOW, 5, each=5) for spool in (one, two, one, two)]
+        return [sorted({parcel.destination for parcel in some}) for some in taken]
+
+    big, others = ["big.example"], [f"s{n}.example" for n in range(10)]
+    assert [big, big, others[:5], others[5:]] == run(story, "one", "two")
+
+
 @pytest.mark.parametrize("tickets", [2, 20])
 def test_a_destination_that_was_skipped_has_its_turn_as_soon_as_it_is_not(tickets):
     """Its tickets lie far before those that a node looks at by then, and those of another node are not the same."""

@@ -136,7 +136,7 @@ ORDER BY turn_at, turn, destination, number LIMIT $3
 """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane:
     """A destination with its tickets, and their keys: the turn that it had last, and from where on its parcels are."""
 
@@ -146,6 +146,10 @@ class _Lane:
     low: Place
     tickets: list[Any] = field(default_factory=list)
     keys: list[TicketKey] = field(default_factory=list)
+
+    def place(self) -> Any:  # noqa: ANN401  # what orders them
+        """Its place in the round."""
+        return self.turn, self.destination
 
     def take(self, row: Any) -> None:  # noqa: ANN401  # a row of _TICKETS
         """One more ticket of it: together they stand for what each stands for."""
@@ -231,18 +235,24 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
     lanes: dict[str, _Lane] = {}
     taken: list[Parcel] = []
     done: dict[str, bool] = {}  # destination -> whether it was served
+    later: list[_Lane] = []
     aside, rows, size = *await _first(tx, asked), _FEW
     while True:
-        turns = [lane for lane in _found(tx, lanes, [*aside, *rows]) if lane.destination not in asked.skip]
+        later += [lane for lane in _found(tx, lanes, [*aside, *rows]) if lane.destination not in asked.skip]
+        is_last = len(rows) < size
+        turns = sorted((lane for lane in later if is_last or lane.turn <= _key(rows[-1])[:2]), key=_Lane.place)
         some = await _take(tx, asked, turns, asked.most - len(taken))
         taken += some
         done |= _served(turns, some, is_full=len(taken) >= asked.most)
-        if len(rows) < size or len(taken) >= asked.most:
+        later = [lane for lane in later if lane not in turns]
+        if is_last or len(taken) >= asked.most:
             break
         aside, size, after = [], min(size * 2, _MANY), _key(rows[-1])
         rows = (await _page(tx, asked.now, after, size))[1]
     skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
-    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}  # one does for all
+    # One does for many; and who was served here has its turn behind tickets that are older than that
+    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}
+    done |= {lane.destination: False for lane in later if lane.turn > lane.keys[0][:2]}
     tx.life.round.put_aside({to: lane.keys for to, lane in skipped.items() if to not in done}, asked.skip)
     await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)
     tx.claims |= bool(taken)
@@ -269,7 +279,7 @@ async def _page(tx: SpoolTransaction, now: float, after: TicketKey, size: int) -
 
 
 def _found(tx: SpoolTransaction, lanes: dict[str, _Lane], rows: Iterable[Any]) -> list[_Lane]:
-    """The destinations of tickets that were not among those before, in order of their turns."""
+    """The destinations of tickets that were not among those before."""
     new: list[_Lane] = []
     for row in rows:
         to = row["destination"]
@@ -278,7 +288,7 @@ def _found(tx: SpoolTransaction, lanes: dict[str, _Lane], rows: Iterable[Any]) -
             lanes[to] = _Lane(to, turn, row["served_at"], (row["low_at"], row["low_number"]))
             new.append(lanes[to])
         lanes[to].take(row)
-    return sorted(new, key=lambda lane: (lane.turn, lane.destination))
+    return new
 
 
 async def _take(tx: SpoolTransaction, asked: Claim, lanes: Sequence[_Lane], left: int) -> list[Parcel]:
