@@ -14,7 +14,10 @@ from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from postroad.config import load
+
 ROOT = Path(__file__).parents[1]
+IMAGE = ROOT / "packaging" / "image"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 KINDS = {".css", ".key", ".pem", ".py", ".sql", ".toml", ".typed", ".zone"}  # key: of the lab's certificates
 LOCKED = re.compile(r"^([a-z0-9._-]+)==(\S+) .*\\\n {4}--hash=", re.MULTILINE)
@@ -93,3 +96,22 @@ def test_every_extra_is_there_for_developers():
     """Tests meet all that an extra brings, in the version that users get."""
     extras = PROJECT["optional-dependencies"]
     assert {line for lines in extras.values() for line in lines} == set(extras["dev"])
+
+
+def test_the_image_agrees_with_its_settings():
+    """Not root, and the port, the spool and the health check are those of the settings that it brings."""
+    said = (IMAGE / "Containerfile").read_text()
+    config = load(IMAGE / "postroad.toml")
+    last = {line.split()[0]: line.split(maxsplit=1)[1] for line in said.splitlines() if line and line[0] != " "}
+    assert ("2525:2525", str(config.listen[0].port)) == (last["USER"], last["EXPOSE"])
+    assert str(config.spool.path) == last["VOLUME"]
+    assert f"http://{config.metrics.listen[0]}:{config.metrics.listen[1]}/health" in said
+
+
+def test_the_image_is_closed_to_strangers_and_gets_what_it_copies():
+    """Where an engine translates addresses everyone looks like the gateway, so nobody may relay until somebody says."""
+    config = load(IMAGE / "postroad.toml")
+    assert all(network.is_loopback for network in config.relay.networks)
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (IMAGE / "Containerfile").read_text(), re.MULTILINE)
+    sent = (IMAGE / "Containerfile.dockerignore").read_text().splitlines()
+    assert ["*", *sorted(f"!{path}" for path in copied)] == sent

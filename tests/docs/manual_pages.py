@@ -97,9 +97,13 @@ def _paragraphs(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """Its lines stay as they are if the help says so, by a backspace in front."""
-    first, *lines = text.splitlines()
-    return "\n".join((".EX", *map(_unrequested, map(literal, lines)), ".EE")) if first == "\b" else prose(text)
+    """As it is wrapped in a terminal; one that begins with click's mark for tables keeps its lines."""
+    kept = text.removeprefix("\b\n")
+    return prose(text) if kept == text else f".EX\n{chr(10).join(map(_line, kept.splitlines()))}\n.EE"
+
+
+def _line(text: str) -> str:
+    return _unrequested(literal(text.replace("`", "")))
 
 
 def _example(shown: str) -> str:

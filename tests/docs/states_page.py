@@ -165,6 +165,7 @@ CALLS = {
     "unhold": lambda spool, _: spool.unhold(EVERYTHING),
     "retry": lambda spool, _: spool.retry(EVERYTHING, NOW),
     "delete": lambda spool, _: spool.delete(EVERYTHING, NOW),
+    "overrule": lambda spool, parcel: spool.overrule([Settlement(parcel)], NOW),
 }
 
 

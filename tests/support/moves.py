@@ -124,10 +124,10 @@ async def end_at(where, way):
         await end.close()
 
 
-async def move(source, target, wrap=lambda end: end):
+async def move(source, target, wrap=lambda end: end, progress=lambda _part: None):
     """Move from one to the other."""
     async with end_at(source, MoveRole.OUT) as out, end_at(target, MoveRole.IN) as in_:
-        return await move_all(wrap(out), wrap(in_))
+        return await move_all(wrap(out), wrap(in_), progress)
 
 
 @asynccontextmanager

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from postroad.build.rewriting import SenderError, rewritten
     from postroad.build.spools import lessons_in, open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
-    from postroad.build.submission import NoAliasError, Submission, SubmissionRules, mail_of, origin_of
+    from postroad.build.submission import NoAliasError, Submission, SubmissionRules, mail_of, mail_sent, origin_of
     from postroad.build.view import covered_by, down_of, records_of, sender_named, senders_of, sure, view_of
 
 __getattr__, __dir__ = door(
@@ -75,7 +75,7 @@ __getattr__, __dir__ = door(
     rewriting="SenderError rewritten",
     mailer="Delivery Mailer Routed Sent",
     spools="lessons_in open_queue open_spool",
-    submission="NoAliasError Submission SubmissionRules mail_of origin_of",
+    submission="NoAliasError Submission SubmissionRules mail_of mail_sent origin_of",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
     published="PublishedTerms RecordTerms published_by published_terms",
     view="covered_by down_of records_of sender_named senders_of sure view_of",

@@ -15,6 +15,7 @@ from postroad.routing import (
     RoutePolicy,
     Routes,
     StaticRoute,
+    by_hand,
     decide,
     decide_static,
     no_longer_there,
@@ -61,12 +62,13 @@ class Chooser:
         self._resolver = resolver
 
     async def choose(self, destination: Destination, named: str = "") -> Choice:
-        """Ask; whatever DNS does ends in the answer. `named` is the route it is to take after another one's refusal."""
+        """Ask; whatever DNS does ends in the answer. `named` is the route it is to take, if that is decided."""
         if named:
-            route = self._names.get(named)
-            if route is None:
-                return Choice(no_longer_there(named, destination))
-            return Choice(Picked(route, "the hosts of the route before it refused the mail"))
+            if route := self._names.get(named):
+                return Choice(Picked(route, "the hosts of another route refused the mail, or somebody moved it"))
+            if route := by_hand(named):
+                return Choice(Picked(route, "somebody moved the mail to it"))
+            return Choice(no_longer_there(named, destination))
         picked = self._table.of_domain(destination)
         if picked is None and self._table.wants_exchangers and not isinstance(destination, AddressLiteral):
             return await self._by_exchangers(destination)

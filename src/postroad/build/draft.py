@@ -21,6 +21,9 @@ _UNDECODED = re.compile("[\ud800-\udfff]")
 
 _TO = ("to", "cc", "bcc")
 _RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
+_ADDRESSED = frozenset(
+    f"{again}{name}" for again in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc")
+)
 _HIDDEN = ("bcc", "resent-bcc")
 
 
@@ -115,8 +118,12 @@ def parse_draft(octets: bytes) -> Draft:
 
 
 def finish_draft(draft: Draft, origin: Origin, sender: Mailbox | None) -> bytes:
-    """The message to be sent: with what it lacks (RFC 6409 section 8), and nothing of who else gets a blind copy."""
-    fields = [field for field in draft.fields if _name(field) not in _HIDDEN]
+    """The message to be sent: with what it lacks (RFC 6409 section 8), and nothing of who else gets a blind copy.
+
+    A name without a domain is a user of this machine, in the header too: cron writes `From: root (Cron Daemon)`, which
+    is nobody's address anywhere else, and is refused there. Postfix completes it for mail of its own machine.
+    """
+    fields = [_with_domains(field, origin.hostname) for field in draft.fields if _name(field) not in _HIDDEN]
     return b"".join([*_added(draft, origin, sender), *fields, draft.rest])
 
 
@@ -160,6 +167,20 @@ def _person(full_name: str, address: str) -> str:
 
     name = full_name if full_name.isprintable() and address.isascii() else ""
     return formataddr((name, address)) if address.isascii() else f"<{address}>"
+
+
+def _with_domains(field: bytes, hostname: str) -> bytes:
+    """A field with a domain in each of its addresses; one that cannot be read stays as it is."""
+    if _name(field) not in _ADDRESSED or all(b"@" in part for part in field.split(b",")):  # nearly all there are
+        return field
+    from postroad.rewrite import address_spans  # noqa: PLC0415  # for few
+
+    name, colon, octets = field.partition(b":")
+    value = octets.decode("latin-1").removesuffix("\r\n")
+    for span in reversed(address_spans(value) or ()):
+        if "@" not in span.text:
+            value = f"{value[: span.end]}@{hostname}{value[span.end :]}"
+    return name + colon + value.encode("latin-1") + b"\r\n"
 
 
 def _name(field: bytes) -> str:

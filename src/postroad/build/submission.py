@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from postroad.build.draft import Origin, addresses_named, finish_draft, parse_draft, qualified
 from postroad.build.holding import release_of
 from postroad.words.inputs import InputError, readable
-from postroad.words.mail import Envelope, Mailbox, Recipient, parse_mailbox, tls_wish_of
+from postroad.words.mail import Envelope, Mailbox, Recipient, distinct, needs_smtputf8, parse_mailbox, tls_wish_of
 
 if TYPE_CHECKING:
     from postroad.rewrite import Rewriting
@@ -81,10 +81,38 @@ def mail_of(submission: Submission, origin: Origin, rules: SubmissionRules, by: 
         SenderError: this user may not use the sender.
 
     """
+    content, envelope = _completed(submission, origin)
+    return _kept(content, envelope, origin, rules, by, submission.release_at)
+
+
+def mail_sent(
+    octets: bytes, envelope: Envelope, origin: Origin, rules: SubmissionRules, by: str
+) -> tuple[StoredMail, bytes]:
+    """The same of a message with an envelope, as SMTP has them.
+
+    Raises:
+        InputError: its sender may not be used, or it is held for too long, or always goes to a user without an alias.
+
+    """
+    content = finish_draft(parse_draft(octets), origin, envelope.reverse_path)
+    whole = replace(
+        envelope,
+        recipients=distinct(envelope.recipients),
+        # RFC 6531 section 3.3: a client may say SMTPUTF8 of any message, and one without may have an eight-bit header
+        smtputf8=needs_smtputf8(envelope, content if envelope.smtputf8 else b""),
+        eight_bit=envelope.eight_bit or not content.isascii(),
+        tls=envelope.tls or tls_wish_of(content),
+        release_at=None,
+    )
+    return _kept(content, whole, origin, rules, by, envelope.release_at)
+
+
+def _kept(  # all that is known of it
+    content: bytes, envelope: Envelope, origin: Origin, rules: SubmissionRules, by: str, at: float | None
+) -> tuple[StoredMail, bytes]:
     from postroad.spool import MessageIds, StoredMail, local_origin  # noqa: PLC0415  # only where mail is kept
 
-    content, envelope = _completed(submission, origin)
-    release_at = release_of(submission.release_at, origin.at, rules.hold_s)
+    release_at = release_of(at, origin.at, rules.hold_s)
     said = envelope.reverse_path
     if rules.rewriting:
         from postroad.build.rewriting import rewritten  # noqa: PLC0415  # as above

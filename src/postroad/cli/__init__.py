@@ -16,10 +16,11 @@ and the exit codes).
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 
 from postroad.cli.door import through
-from postroad.cli.sendmail import called_as_sendmail, run
+from postroad.cli.sendmail import called_as_sendmail, run, spelled_out
 
 
 def main() -> None:
@@ -32,8 +33,10 @@ def main() -> None:
 
 
 def _run() -> None:
+    sys.argv[:] = spelled_out(sys.argv)
     words = called_as_sendmail(sys.argv)
     if words is not None:  # its options are not of typer's kind, `--` must come through, and it is to be quick
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # it ends without a word: what is kept is kept as a whole
         through(lambda: sys.exit(run(words)), is_answer=False)
         return
     from postroad.cli.commands import tree  # of all that are not as sendmail

@@ -20,7 +20,7 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
 
     Exit status: 0 done, 2 the file has errors.
     """
-    from postroad.config import find, load, toml
+    from postroad.config import find, load, own_place, toml
 
     file = config or find()
     with screen.input_errors():
@@ -30,7 +30,8 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
 
         screen.print_json(config_shape(settings, file))
         return
-    screen.say(f"# {file}" if file else "# no file: all settings have their defaults")
+    own = "" if file or own_place() is None else ", but for the spool and the port of a relay of your own"
+    screen.say(f"# {file}" if file else f"# no file: all settings have their defaults{own}")
     screen.document(f"\n{toml(settings)}\n")
 
 

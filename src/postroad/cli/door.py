@@ -92,6 +92,18 @@ class OutputStream(TextIOBase):
             self._ours = COLOUR
 
 
+def send(octets: bytes) -> None:
+    """Octets as they are, for another program: they go round the streams, which are for people."""
+    try:
+        sys.stdout.flush()
+        while octets:
+            octets = octets[os.write(1, octets) :]
+    except Unwritable:
+        raise
+    except OSError as problem:
+        raise Unwritable("standard output", problem) from None
+
+
 def fit(text: str, ours: re.Pattern[str] = COLOUR) -> str:
     """A text of several lines with colours of ours: all else that a terminal would obey is written out."""
     if text.isprintable():

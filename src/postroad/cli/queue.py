@@ -6,18 +6,20 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from postroad.cli import options, screen
+from postroad.cli.door import send
+from postroad.cli.lines import document
 from postroad.cli.opened import opened
 from postroad.cli.tree import group
 
 if TYPE_CHECKING:
-    from postroad.spool import Selection, Spool, Story
+    from postroad.spool import Parcel, Selection, Spool, Story
 
-app = group("Inspect and manage the queue: list, retry now, hold, release, delete.")
+app = group("Inspect and manage the queue: list, retry now, hold, release, move to another route, return, delete.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A message.")]
@@ -29,6 +31,9 @@ StateName = Annotated[
 All = Annotated[bool, typer.Option("--all", help="All mail; required if nothing else selects it.")]
 
 T = TypeVar("T")
+
+MOST = 100_000  # parcels given up or moved at once
+SMTP_PORT, SMTPS_PORT = 25, 465
 
 EXAMPLES = "Example: postroad queue "
 
@@ -101,12 +106,24 @@ def list_(
 
 @app.command(epilog=f"{EXAMPLES}show 1E2DAPNHV84C8G00")
 def show(
-    id_: Id, spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False
+    id_: Id,
+    content: Annotated[
+        bool, typer.Option("--content", help="And the message itself, as queued; control characters are written out.")
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Only the message, octet by octet, into a file or a pipe.")
+    ] = False,
+    spool: options.SpoolPlace = "",
+    config: options.ConfigFile = None,
+    json: options.Json = False,
 ) -> None:
     """Show one message: its envelope, the status of each recipient, the last reply and the next attempt.
 
     Exit status: 0 done, 1 no such message (any more), 2 usage error or no spool.
     """
+    if content or raw:
+        _show_content(id_, QueueSelection([id_], spool=spool, config=config), raw=raw, json=json)
+        return
     story = _story(id_, spool, config)
     if json:
         from postroad.views.json import story_shape
@@ -214,6 +231,89 @@ def delete(
     _change(which, "deleted", lambda queue, selection: queue.delete(selection, time.time()), json=json)
 
 
+@app.command(epilog=f"{EXAMPLES}bounce 1E2DAPNHV84C8G00")
+def bounce(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    state: StateName = "",
+    all_: All = False,
+    spool: options.SpoolPlace = "",
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """Give up waiting and held mail now, and send its senders the failure report that they would get at its expiry.
+
+    The report is for whoever wants one: mail with the null sender and NOTIFY=NEVER have none.
+
+    Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
+    """
+    which = QueueSelection(ids, destination, sender, state, all_, spool, config)
+    selection = which.selection()
+
+    async def given_up(queue: Spool) -> tuple[int, int, int]:
+        from postroad.config import load
+        from postroad.relay import give_up
+
+        settings = load(config)
+        parcels, busy = await _at_rest(queue, selection)
+        done = await give_up(settings, queue, parcels, time.time())
+        return done.parcels, done.reports, busy + len(parcels) - done.parcels
+
+    count, reports, busy = _ask(which, given_up)
+    if json:
+        from postroad.views.json import bounce_shape
+
+        screen.print_json(bounce_shape(count, reports, busy))
+    else:
+        from postroad.words.phrasebook import counted
+
+        screen.say(f"{count} given up, {counted(reports, 'report')} queued" + _left_alone(busy))
+    _exit(count)
+
+
+@app.command(epilog=f"{EXAMPLES}move --destination example.org --route smtp.example.net:2525")
+def move(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    state: StateName = "",
+    all_: All = False,
+    route: Annotated[
+        str,
+        typer.Option("--route", metavar="HOST[:PORT]", help="Deliver it to this host, on port 25 or this one."),
+    ] = "",
+    to_route: Annotated[
+        str, typer.Option("--to-route", metavar="NAME", help="Deliver it by this [[route]] of the settings.")
+    ] = "",
+    usual: Annotated[
+        bool, typer.Option("--usual", help="Deliver it as its destination says, whatever it was moved to before.")
+    ] = False,
+    spool: options.SpoolPlace = "",
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """Move waiting and held mail to another route, and retry it now. Later mail goes as before.
+
+    Exit status: 0 done, 1 nothing matches, 2 usage error, no such route or no spool.
+    """
+    which = QueueSelection(ids, destination, sender, state, all_, spool, config)
+    if (bool(route) + bool(to_route) + usual) != 1:
+        screen.fail("say where it is to go: write one of --route HOST[:PORT], --to-route NAME and --usual")
+    selection = which.selection()
+    with screen.input_errors():
+        way = "" if usual else _place(route) if route else _named(to_route, config)
+
+    async def moved(queue: Spool) -> tuple[int, int]:
+        from postroad.relay import move as move_
+
+        parcels, busy = await _at_rest(queue, selection)
+        count = await move_(queue, parcels, way, time.time())
+        return count, busy + len(parcels) - count
+
+    _tell(f"moved to {f'the route {way}' if way else 'the usual route'}", *_ask(which, moved), json=json)
+
+
 @app.command(epilog=f"{EXAMPLES}stats --json")
 def stats(spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False) -> None:
     """Count queued mail, in total and by destination.
@@ -243,9 +343,7 @@ def _ask(which: QueueSelection, question: Callable[[Spool], Awaitable[T]]) -> T:
 def _story(id_: str, spool: str, config: Path | None) -> Story:
     story = _ask(QueueSelection([id_], spool=spool, config=config), lambda queue: queue.story(id_))
     if story is None:
-        screen.fail(
-            f"no message {id_}: it was never here, or it finished longer ago than [spool] history", screen.FINDINGS
-        )
+        _unknown(id_)
     return story
 
 
@@ -263,14 +361,96 @@ def _change(
         under_way = await queue.listed(replace(selection, state=State.CLAIMED), 10_000)
         return count, 0 if selection.state else len(under_way)
 
-    count, busy = _ask(which, changed)
+    _tell(word, *_ask(which, changed), json=json)
+
+
+async def _at_rest(queue: Spool, selection: Selection) -> tuple[list[Parcel], int]:
+    """The selected parcels that no relay has in its hands, and how many it has."""
+    from postroad.spool import State
+
+    found = await queue.listed(selection, MOST + 1)
+    if len(found) > MOST:
+        screen.remark(f"that is more than {MOST:,}; run this again for the rest")
+    resting = [each.parcel for each in found[:MOST] if each.state is not State.CLAIMED]
+    readable = [parcel for parcel in resting if parcel.mail.envelope.recipients]
+    if len(readable) < len(resting):
+        screen.remark(f"{len(resting) - len(readable)} cannot be read, and are left alone; `queue delete` deletes them")
+    return readable, len(found[:MOST]) - len(resting)
+
+
+def _place(text: str) -> str:
+    """A host and port as one text, by which a relay knows it for one."""
+    from postroad.config import read_place, write_place
+    from postroad.words.inputs import InputError
+
+    try:
+        host, port = read_place(text)
+    except ValueError as problem:
+        raise InputError(f"--route: {problem}") from None
+    if port == SMTPS_PORT:
+        raise InputError(f"--route: port {port} starts TLS at once; write a [[route]] for it, and use --to-route")
+    return write_place((host, port or SMTP_PORT))
+
+
+def _named(name: str, config: Path | None) -> str:
+    from postroad.config import load
+    from postroad.words.inputs import InputError, quoted
+
+    names = [each.name for each in load(config).route if each.name]
+    if name not in names:
+        known = f"it has {', '.join(names)}" if names else "none there has a name"
+        raise InputError(f"--to-route: the settings have no [[route]] with the name {quoted(name)}: {known}")
+    return name
+
+
+def _show_content(id_: str, which: QueueSelection, *, raw: bool, json: bool) -> None:
+    if raw and screen.is_terminal():
+        screen.fail("--raw writes whatever is in the message: redirect it into a file or a pipe, or leave it out")
+    if raw and json:
+        screen.fail("--raw and --json contradict each other: leave one out")
+
+    async def shown(queue: Spool) -> None:
+        story = await queue.story(id_)
+        if story is None:
+            _unknown(id_)
+        if story.finished_at is not None:
+            screen.fail(f"message {id_} is finished: its content was deleted then", screen.FINDINGS)
+        pieces = aiter(queue.body(story.mail))
+        if json:
+            from postroad.views.json import content_shape
+
+            screen.print_json(content_shape(story, b"".join([piece async for piece in pieces])))
+        elif raw:
+            async for piece in pieces:
+                send(piece)
+        else:
+            from postroad.views.text.queue import content, told
+
+            out = screen.Screen()
+            out.lines(told(story, time.time()))
+            document("\n")
+            async for line in content(pieces):
+                document(f"{line}\n")
+
+    _ask(which, shown)
+
+
+def _tell(word: str, count: int, busy: int, *, json: bool) -> None:
     if json:
         from postroad.views.json import change_shape
 
         screen.print_json(change_shape(word, count, busy))
     else:
-        screen.say(f"{count} {word}" + (f"; {busy} under way, left alone" if busy else ""))
+        screen.say(f"{count} {word}" + _left_alone(busy))
     _exit(count)
+
+
+def _left_alone(busy: int) -> str:
+    return f"; {busy} under way, left alone" if busy else ""
+
+
+def _unknown(id_: str) -> NoReturn:
+    screen.fail(f"no message {id_}: it was never here, or it finished longer ago than [spool] history", screen.FINDINGS)
 
 
 def _exit(count: int) -> None:

@@ -26,8 +26,11 @@ def relay(
     """Accept mail by SMTP, queue it on disk, deliver it to each domain's exchangers, retry, and report failures.
 
     Runs in the foreground until SIGTERM, which lets current deliveries finish; SIGHUP reloads the settings, and the log
-    names those that need a restart. The log goes to stderr; the relay goes on if it cannot be written. Without a
-    settings file it listens on 127.0.0.1 port 25 for clients of this machine.
+    names those that need a restart. The log goes to stderr; the relay goes on if it cannot be written.
+
+    Without a settings file it listens on 127.0.0.1 port 25 for clients of this machine. For a user other than root, who
+    may not write /var/spool/postroad, that is port 2525, with a spool in $XDG_STATE_HOME/postroad, or else
+    ~/.local/state/postroad: `postroad sendmail` and `postroad queue` of that user find it there.
 
     Exit status: 0 shut down cleanly, 2 the settings, the spool or a port cannot be used, or the limit on open files is
     too low.
@@ -37,7 +40,7 @@ def relay(
         from postroad.config import SettingsFile
         from postroad.spool import place_of
 
-        file = SettingsFile(config)
+        file = SettingsFile(config, begins=True)
 
         def load() -> Config:
             loaded = file.load()
@@ -48,8 +51,11 @@ def relay(
 
             await deliver(deliverer)
         else:
+            from postroad.config import find, own_place
             from postroad.relay import serve
 
+            if config is None and find() is None and (own := own_place(begins=True)):
+                screen.remark(f"no settings file: the spool is {spool or own.spool}, and mail is taken at {own.where}")
             await serve(load, is_split=workers == MOST)
 
     if workers > MOST:

@@ -4,12 +4,13 @@ Rule 1: what a setting is, is said once, in `model`: the reader, the errors, `co
 Rule 2: only `doubts` opens what a setting names (certificates, folders), and it changes nothing.
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
-Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `senders` (tables of
-them), `kinds` (the same for pydantic), `model` (every setting), `table`, `bounds`, `aliases`, `rewrite`, `spool` and
-`tls_report` (of it: what all tables are, those of how much clients may send, and four more), `contradictions` (what two
-of them say against each other), `loading` (a file, as the settings it has), `brief` (some of them, in no time),
-`identity` (who this machine is by them), `problems` (what is wrong with a file, in sentences), `show` (the settings in
-effect, as TOML, and the reference), `doubts` (what can be used, but is hardly meant, or cannot work).
+Stops: `finding` (where the file is), `unset` (what holds where there is none), `values` (times, sizes, networks as
+people write them), `senders` (tables of them), `kinds` (the same for pydantic), `model` (every setting), `table`,
+`bounds`, `aliases`, `rewrite`, `spool` and `tls_report` (of it: what all tables are, those of how much clients may
+send, and four more), `contradictions` (what two of them say against each other), `loading` (a file, as the settings it
+has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what is wrong with a
+file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be used, but is
+hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from postroad.config.rewrite import rewriting_of
     from postroad.config.show import defaults, toml
     from postroad.config.spool import SpoolTable
-    from postroad.config.values import RESERVE, read_duration, read_place
+    from postroad.config.unset import OwnPlace, own_place
+    from postroad.config.values import RESERVE, read_duration, read_place, write_place
 
 __getattr__, __dir__ = door(
     __name__,
@@ -59,5 +61,6 @@ __getattr__, __dir__ = door(
     rewrite="rewriting_of",
     show="defaults toml",
     spool="SpoolTable",
-    values="RESERVE read_duration read_place",
+    unset="OwnPlace own_place",
+    values="RESERVE read_duration read_place write_place",
 )

@@ -7,11 +7,12 @@ the full reading to find, which takes a tenth of a second more: so no error is w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroad.config.finding import MOST, find
+from postroad.config.unset import own_place
 from postroad.config.values import (
     HOLD_S,
     LOOPBACK,
@@ -122,7 +123,9 @@ def load_brief(path: Path | None = None) -> Brief:
     tables = parse_toml(text) if isinstance(text, str) else text
     if not isinstance(tables, Unreadable) and (tables or path is None):
         try:
-            return _plain(tables, path.absolute().parent if path else Path())
+            brief = _plain(tables, path.absolute().parent if path else Path())
+            own = own_place() if path is None else None
+            return replace(brief, spool=own.spool, listen=(ListenBrief(port=own.port),)) if own else brief
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
     from postroad.config.loading import load  # noqa: PLC0415  # the whole, if need be

@@ -13,6 +13,7 @@ from postroad.config.finding import MOST, find
 from postroad.config.model import Config
 from postroad.config.problems import sentences, wrong_places
 from postroad.config.table import LENIENT
+from postroad.config.unset import OwnPlace, own_place
 from postroad.files import read_text
 from postroad.words.inputs import InputError, limited
 from postroad.words.names import Unreadable
@@ -29,6 +30,8 @@ _CUT_OFF = (
 def load(path: Path | None = None) -> Config:
     """The settings in a file; None is the file that `find` has, and without any every setting has its default.
 
+    But for the place of a plain user's relay: see `own_place`.
+
     Raises:
         InputError: it cannot be read, or is wrong: the text names the file, the key, and how to fix it.
 
@@ -39,15 +42,16 @@ def load(path: Path | None = None) -> Config:
 class SettingsFile:
     """A settings file that is read now and again: one that is still being written, or was cut off, is no settings."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, begins: bool = False) -> None:
         self._path = path
         self._text = ""
+        self._begins = begins  # a relay: it may be the first of its user
 
     def load(self) -> Config:
         """As `load`; when it is read again, it is an error too that it ends within a line of what it was."""
         path = self._path or find()
         if path is None:
-            return Config()
+            return _unset(own_place(begins=self._begins))
         text = _text(path)
         if self._text.startswith(text) and text != self._text and not text.endswith("\n"):
             raise _error(path, [_CUT_OFF])
@@ -90,6 +94,15 @@ def survey(path: Path) -> tuple[list[str], Config]:
     gone = frozenset(str(place[0]) for place in places if place)
     told += [more for more in settings.disagreements_beside(gone) if more not in told]
     return [f"{path}: {sentence}" for sentence in limited(told)], settings
+
+
+def _unset(own: OwnPlace | None) -> Config:
+    """The settings of who has no file: as the reference has them, but for the place of a plain user."""
+    usual = Config()
+    if own is None:
+        return usual
+    listen = (usual.listen[0].model_copy(update={"port": own.port}),)
+    return usual.model_copy(update={"spool": usual.spool.moved_to(own.spool), "listen": listen})
 
 
 def _made_without(places: Sequence[Sequence[int | str]], tables: dict[str, Any], path: Path) -> Config:

@@ -10,8 +10,8 @@ Acting: `world` (the time of mail, who listens, tasks), `lease` (is it still our
 `route_cache` (routes remembered), `feed` (from the spool and back), `settler` (has the spool commit), `probe` (is a
 host healthy again), `hosts` (what is known of them), `talk` (with other relays), `neighbours` (what they know of
 hosts), `hurry` (somebody asks for a retry now), `bounce` (who is told), `exits` (how a parcel leaves), `trimming` (a
-content with fewer signatures), `deliveries` (those under way), `pressure` (when those who send us mail must wait),
-`loop` (all of it).
+content with fewer signatures), `overruling` (what a person decides), `deliveries` (those under way), `pressure` (when
+those who send us mail must wait), `loop` (all of it).
 """
 
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from postroad.deliver.disposition import Disposition, RecipientResult
     from postroad.deliver.lease import steady
     from postroad.deliver.loop import Loop
+    from postroad.deliver.overruling import given_up, moved, overruled
     from postroad.deliver.pool import Pool
     from postroad.deliver.pressure import Pressure
     from postroad.deliver.route_cache import DeliveryRoute
@@ -45,6 +46,7 @@ __getattr__, __dir__ = door(
     course="draw_seed plan_for",
     lease="steady",
     loop="Loop",
+    overruling="given_up moved overruled",
     pool="Pool",
     pressure="Pressure",
     settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",

@@ -9,7 +9,8 @@ TLS), `intake` (into the spool), `delivery` (the loop, or what stands for it), `
 passwords at all relays), `reload` (what a change of the settings changes), `service` (signals, systemd), `notices`
 (what the settings come to meanwhile), `split` (delivery by another process), `child` (its life), `deliverer` (that
 process itself), `event_bus` (who hears of it), `journal` (the log), `log_lines` (what it can say), `counts` (what is
-counted), `tally` (how much), `metrics` (numbers over HTTP), `pages` (HTTP), `story` (of one message, for people).
+counted), `tally` (how much), `metrics` (numbers over HTTP), `pages` (HTTP), `story` (of one message, for people),
+`overruling` (what people decide about mail that waits).
 """
 
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.relay.check import problems
     from postroad.relay.deliverer import deliver
+    from postroad.relay.overruling import GivenUp, give_up, move
     from postroad.relay.preview import mailer_as_relay, policies_as_relay
     from postroad.relay.process import Relay
     from postroad.relay.service import keep_standard_descriptors, serve
@@ -30,6 +32,7 @@ __getattr__, __dir__ = door(
     __name__,
     check="problems",
     deliverer="deliver",
+    overruling="GivenUp give_up move",
     preview="mailer_as_relay policies_as_relay",
     process="Relay",
     service="keep_standard_descriptors serve",

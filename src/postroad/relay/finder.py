@@ -60,11 +60,15 @@ class Finder:
         choice = await self._chooser.choose(destination, named)
         if isinstance(choice.picked, Refusal):
             return DeliveryRoute.of(choice.picked, self._settings.policy, self._settings.deliver, TROUBLE_S)
-        hop = self._hops[id(choice.picked.route)] if choice.picked else self._usual
+        hop = self._hop(choice.picked.route) if choice.picked else self._usual
         way, found = await self._by_hop(hop, destination, choice)
         if self._sessions:
             self._sessions.know((destination_text, named) if named else destination_text, _watches(hop, found))
         return way
+
+    def _hop(self, route: StaticRoute) -> NextHop:
+        """How to talk to its hosts; as is usual, to those that no setting names."""
+        return self._hops.get(id(route)) or replace(self._usual, route=route)
 
     async def _by_hop(self, hop: NextHop, destination: Destination, choice: Choice) -> tuple[DeliveryRoute, Followed]:
         policy, own = self._settings.policy, self._who_we_are()

@@ -37,6 +37,7 @@ class Chapter:
     unhealthy: tuple[str, ...]
     by: str = ""  # the name of the route of the settings, if it has one
     node: str = ""  # the relay that made it
+    is_by_hand: bool = False  # no attempt, but what a person decided
 
     @property
     def holds(self) -> bool:
@@ -69,4 +70,6 @@ def chapter(record: Record) -> Chapter:
         plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], dice)
     recipients = tuple(shape.get("recipients", ()))
     unhealthy, by = tuple(shape.get("unhealthy", ())), shape.get("by", "")
-    return Chapter(record.at, recipients, attempt, route, procedure, plan, unhealthy, by, record.node)
+    return Chapter(
+        record.at, recipients, attempt, route, procedure, plan, unhealthy, by, record.node, shape.get("by_hand") is True
+    )

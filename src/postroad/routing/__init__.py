@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from postroad.routing.static import (
         StaticHost,
         StaticRoute,
+        by_hand,
         decide_static,
         no_longer_there,
         noted,
@@ -65,7 +66,7 @@ __getattr__, __dir__ = door(
     picking="EVERYTHING by_domain pick",
     receivers="Picked Routes",
     rejection="OnReject parse_pattern",
-    static="StaticHost StaticRoute decide_static no_longer_there noted on_behalf",
+    static="StaticHost StaticRoute by_hand decide_static no_longer_there noted on_behalf",
     turn="turned turned_addresses turns_of",
     walk="Connected Ended Greeted Try Verdict Wait Walk",
 )

@@ -23,7 +23,7 @@ from postroad.routing.rules import (
     why_no_address,
 )
 from postroad.words.facts import HostFacts
-from postroad.words.names import Address, Destination
+from postroad.words.names import Address, Destination, parse_address
 from postroad.words.outcome import Result
 from postroad.words.tls import OPPORTUNISTIC, Demand
 
@@ -110,13 +110,25 @@ def on_behalf(answer: Route | Refusal, destination: Destination) -> Route | Refu
     )
 
 
+def by_hand(place: str) -> StaticRoute | None:
+    """The route to `HOST:PORT`, which a person chose for some mail; None for what is no such place.
+
+    No route of the settings has a name with a colon.
+    """
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal():
+        return None
+    bare = host.removeprefix("[").removesuffix("]")
+    return StaticRoute(place, hosts=(StaticHost(parse_address(bare) or bare, int(port)),))
+
+
 def no_longer_there(name: str, destination: Destination) -> Refusal:
     """What becomes of mail that is to take a route the settings do not have any more: it waits, and says so."""
     text = (
-        f'the mail for {destination} was refused and is to take the route "{name}", which the settings no longer have:'
-        " add it again, or delete the message"
+        f'the mail for {destination} is to take the route "{name}", which the settings no longer have:'
+        " add it again, or move the message with `postroad queue move`"
     )
-    for_sender = "a server refused the message, and the settings of this mail system lack the way it was to take then"
+    for_sender = "the settings of this mail system lack the way that the message was to take"
     return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.3.5", text, Source.STATIC, for_sender=for_sender)
 
 

@@ -403,6 +403,17 @@ class Spool(Claims, Protocol):
         """Delete waiting and held parcels, telling nobody; how many. Claimed ones stay."""
         ...
 
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """Settle waiting and held parcels as a person has decided; how many.
+
+        One that is claimed by now, or was tried since it was read, is passed over. A few at a time: it is one commit.
+
+        Raises:
+            ValueError: recipients are left of one; they can only be finished with, or take another route.
+
+        """
+        ...
+
     async def stats(self, now: float) -> Stats:
         """Numbers."""
         ...
@@ -448,6 +459,18 @@ def rerouted(settlements: Iterable[tuple[Settlement, float]], records: Mapping[i
             mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=one.reroute.recipients))
             yield Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, one.reroute.routes)
         attempts[message] += bool(one.record)
+
+
+def as_wholes(settlements: Collection[Settlement]) -> tuple[Settlement, ...]:
+    """Settlements of parcels as a whole.
+
+    Raises:
+        ValueError: of one that is not.
+
+    """
+    if any(one.left for one in settlements):
+        raise ValueError("recipients are left of a parcel that a person decides about as a whole")
+    return tuple(settlements)
 
 
 def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:

@@ -41,5 +41,8 @@ class Claim:
 Release = tuple[Sequence[Parcel], str]
 """A call of Spool.release: the parcels, and the node that has them."""
 
+Overruling = tuple[Sequence[Settlement], float]
+"""A call of Spool.overrule: the settlements, and the time."""
+
 Settling = tuple[Sequence[Settlement], float, str]
 """A call of Spool.settle: the settlements, the time, and the node that has the parcels."""

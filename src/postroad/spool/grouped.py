@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from postroad.spool.base import Body, Lesson, Parcel, Selection, State, StoredMail
+from postroad.spool.base import Body, Lesson, Parcel, Selection, Settlement, State, StoredMail, as_wholes
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.group import RECIPIENT, CallKind
 
@@ -47,6 +47,7 @@ class GroupKinds(Protocol):
     unhold: CallKind[Any, int]
     retry: CallKind[Any, int]
     delete: CallKind[Any, int]
+    overrule: CallKind[Any, int]
     learn: CallKind[Any, None]
     forget: CallKind[Any, int]
 
@@ -129,6 +130,10 @@ class GroupedCalls(ABC, Generic[K, W]):
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
         return await self._change(selection, self._kinds.delete, now)
+
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """See Spool."""
+        return await self._queue.submit(self._kinds.overrule, (as_wholes(settlements), now))
 
     def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
         """See Spool."""

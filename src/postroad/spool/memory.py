@@ -25,6 +25,7 @@ from postroad.spool.base import (
     Story,
     Trouble,
     Unshared,
+    as_wholes,
     rerouted,
     split,
 )
@@ -59,6 +60,11 @@ class _Slot:
         """As people see it."""
         return Listed(self.parcel, self.state, node if self.state is State.CLAIMED else "", self.said)
 
+    def is_as_read(self, read: Parcel) -> bool:
+        """Whether nobody has it, and it was not tried since."""
+        tried = (self.parcel.attempts, self.parcel.mail.envelope.recipients)
+        return self.state is not State.CLAIMED and tried == (read.attempts, read.mail.envelope.recipients)
+
     def wait(self, one: Settlement) -> None:
         """Who is left of it waits, as the settlement has it."""
         parcel = self.parcel
@@ -79,6 +85,11 @@ class _Slot:
 class _Arrival:
     octets: bytearray = field(default_factory=bytearray)
     seen_at: float | None = None
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether it may still be arriving: its time runs from when it is first seen."""
+        self.seen_at = now if self.seen_at is None else self.seen_at
+        return self.seen_at >= now - ARRIVAL_S
 
 
 class _Lanes:
@@ -131,6 +142,17 @@ class _Lanes:
             slot.state = state
         self.forget()
         return len(slots)
+
+    def hurry(self, slots: Collection[_Slot], now: float) -> int:
+        """Make them due now; how many they are."""
+        for slot in slots:
+            slot.parcel = replace(slot.parcel, due_at=min(slot.parcel.due_at, now))
+        return len(slots)
+
+    def as_read(self, settlements: Iterable[Settlement]) -> list[tuple[_Slot, Settlement]]:
+        """Those of parcels that nobody has, and that were not tried since they were read."""
+        found = {one.parcel.number: (slot, one) for one in settlements if (slot := self.slots.get(one.parcel.number))}
+        return [pair for pair in found.values() if pair[0].is_as_read(pair[1].parcel)]
 
     def next_due(self, skip: Collection[str]) -> float | None:
         """When the next lane has its turn."""
@@ -296,10 +318,7 @@ class MemorySpool(MemoryLearned, Unshared):
         """See Spool."""
         self._check()
         self._kept = {id_: kept for id_, kept in self._kept.items() if kept.is_remembered(now - self._history_s)}
-        for id_, arrival in list(self._arrivals.items()):
-            arrival.seen_at = now if arrival.seen_at is None else arrival.seen_at
-            if arrival.seen_at < now - ARRIVAL_S:
-                del self._arrivals[id_]
+        self._arrivals = {id_: arrival for id_, arrival in self._arrivals.items() if arrival.is_fresh(now)}
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
@@ -329,10 +348,8 @@ class MemorySpool(MemoryLearned, Unshared):
     async def retry(self, selection: Selection, now: float) -> int:
         """See Spool."""
         self._check()
-        slots = self._lanes.selected(replace(selection, released_by=now), State.WAITING)
-        for slot in slots:
-            slot.parcel = replace(slot.parcel, due_at=min(slot.parcel.due_at, now))
-        return len(slots)
+        released = replace(selection, released_by=now)
+        return self._lanes.hurry(self._lanes.selected(released, State.WAITING), now)
 
     async def clock_set_back(self, now: float, latest: float) -> int:
         """See Spool."""
@@ -347,6 +364,15 @@ class MemorySpool(MemoryLearned, Unshared):
             self._drop(slot, now)
         self._lanes.forget()
         return len(slots)
+
+    async def overrule(self, settlements: Collection[Settlement], now: float) -> int:
+        """See Spool."""
+        self._check()
+        found = self._lanes.as_read(as_wholes(settlements))
+        for slot, one in found:
+            self._settle(slot, one, now)
+        self._lanes.forget()
+        return len(found)
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""

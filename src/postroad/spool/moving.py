@@ -185,7 +185,12 @@ async def move_all(source: MoveEnd, target: MoveEnd, progress: Callable[[float],
 
 
 async def _begin(source: MoveEnd, target: MoveEnd) -> None:
-    """Take both ends, FROM first: nothing of it can be staged at a TO that it does not name."""
+    """Take both ends, FROM first: nothing of it can be staged at a TO that it does not name.
+
+    Two URLs may lead to one database, and a mount to a folder: what begins here is then to be seen there.
+    """
+    if (known := await source.header(MoveRole.OUT)) and known == await target.header(MoveRole.OUT):
+        raise _same(source, target)
     for end, way in ((source, MoveRole.IN), (target, MoveRole.OUT)):
         if other := await end.header(way):
             raise _unfinished(end, way, other)
@@ -195,7 +200,11 @@ async def _begin(source: MoveEnd, target: MoveEnd) -> None:
     if out and in_ is None and await source.notes():
         raise _unfinished(source, MoveRole.OUT, out)
     id_, run = in_.id if in_ else uuid4().hex, uuid4().hex
-    await source.begin(MoveRole.OUT, MoveHeader(id_, target.where, run))
+    leaving = MoveHeader(id_, target.where, run)
+    await source.begin(MoveRole.OUT, leaving)
+    if await target.header(MoveRole.OUT) == leaving:
+        await source.end(MoveRole.OUT)
+        raise _same(source, target)
     await target.begin(MoveRole.IN, MoveHeader(id_, source.where, run))
 
 
@@ -252,6 +261,10 @@ async def _stage(source: MoveEnd, target: MoveEnd, items: Sequence[MovedItem]) -
             size += len(pieces[-1][1])
         commit.append((item.id, item.text, pieces))
     await target.stage(commit)
+
+
+def _same(source: MoveEnd, target: MoveEnd) -> SpoolError:
+    return SpoolError(Trouble.MISSING, f"{source.where} and {target.where} are the same spool: name two")
 
 
 def _unfinished(end: MoveEnd, way: MoveRole, header: MoveHeader) -> SpoolError:

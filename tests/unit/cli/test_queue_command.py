@@ -3,6 +3,8 @@
 import asyncio
 import json
 import time
+from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -258,3 +260,84 @@ def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):
     monkeypatch.setattr(Path, "stat", refuse)
     assert 2 == queue("list")[0]
     assert "run this as the user of the relay, or as root" in queue("list", stderr=True)[1]
+
+
+def test_show_has_the_message_itself(queue, spool, capfdbinary):
+    """As queued, below the envelope; nothing in it is obeyed by a terminal, unless it goes into a pipe with --raw."""
+    hostile = "Subject: \x1b[31mred\r\n\r\na\tb \x1b]0;x\x07 ü \\n ".encode() + b"\xff\r\n\r\nend"
+    _add(spool, "THREE", hostile)
+    status, text = queue("show", "THREE", "--content")
+    assert (0, "message   THREE") == (status, text.splitlines()[0])
+    assert text.endswith("\n\nSubject: \\x1b[31mred\n\na\tb \\x1b]0;x\\x07 ü \\n \\xff\n\nend\n")
+    assert hostile == b64decode(_json(queue("show", "THREE", "--content", "--json"))["content"])
+    assert 2 == queue("show", "THREE", "--raw", "--json")[0]
+    assert 0 == queue("show", "THREE", "--raw")[0]
+    assert hostile == capfdbinary.readouterr().out
+    queue("delete", "THREE")
+    assert (1, "") == queue("show", "THREE", "--content")
+    assert "message THREE is finished: its content was deleted" in queue("show", "THREE", "--content", stderr=True)[1]
+
+
+def _add(spool, id_, body):
+    async def add():
+        queue = await SqliteSpool.open(spool, node="relay")
+        await queue.add(replace(_mail(id_, "me@example.net", "c@example.com"), size=len(body)), body)
+        await queue.close()
+
+    asyncio.run(add())
+
+
+def test_bounce_gives_up_and_tells_the_sender(queue, spool):
+    """Now, with the attempts made so far; a report that fails tells nobody, and what is under way is left alone."""
+    shape = _json(queue("bounce", "ONE", "--destination", "example.org", "--json"))
+    assert ("given up", 1, 0, 1) == tuple(shape[key] for key in ("change", "parcels", "under_way", "reports"))
+    assert (0, "1 given up, 0 reports queued\n") == queue("bounce", "TWO")
+    assert 1 == queue("bounce", "TWO")[0]
+    waiting = _json(queue("list", "--json"))["parcels"]
+    assert [("ONE", ["b@example.com"]), (waiting[-1]["id"], ["me@example.net"])] == [
+        (parcel["id"], parcel["to"]) for parcel in waiting
+    ]
+    report = queue("show", waiting[-1]["id"], "--content")[1]
+    assert "gave the message up before its time had run out" in " ".join(report.split())
+    assert all(text in report for text in ("450 4.2.0 try later", "Action: failed", "Status: 5.0.0"))
+    told = CliRunner().invoke(app, ["explain", "ONE", "--spool", str(spool)]).stdout
+    assert "By hand, " in told
+    assert "So it failed: given up by hand, before its time had run out." in told
+
+
+def test_move_takes_mail_another_way(queue, spool):
+    """To a host, to a route of the settings, and back: held or not, it is due at once."""
+    settings = spool / "p.toml"
+    settings.write_text('[[route]]\nname = "ses"\ndomains = ["x.example"]\nnext_hop = "smtp.example.net:587"\n')
+    queue("hold", "ONE")
+    moved = (
+        queue("move", "ONE", "--route", "Smtp.example.net")[1],
+        queue("move", "ONE", "--to-route", "ses", "--config", str(settings))[1],
+        queue("move", "ONE", "--usual")[1],
+        queue("move", "ONE", "--route", "[2001:db8::1]:2525")[1],
+    )
+    assert (
+        "2 moved to the route smtp.example.net:25\n", "2 moved to the route ses\n", "2 moved to the usual route\n",
+        "2 moved to the route [2001:db8::1]:2525\n",
+    ) == moved  # fmt: skip
+    shapes = _json(queue("list", "ONE", "--json"))["parcels"]
+    assert {("waiting", "[2001:db8::1]:2525")} == {(each["state"], each["route"]) for each in shapes}
+    assert [0, 1] == sorted(each["attempts"] for each in shapes)
+    assert {'deferred: moved to the route "[2001:db8::1]:2525" by hand'} == {each["said"] for each in shapes}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ONE"], "write one of --route HOST[:PORT], --to-route NAME and --usual"),
+        (["ONE", "--usual", "--route", "x.example"], "write one of"),
+        (["--usual"], "say which mail you mean"),
+        (["ONE", "--route", "a..b"], "--route: "),
+        (["ONE", "--route", "x.example:465"], "port 465 starts TLS at once; write a [[route]] for it"),
+        (["ONE", "--to-route", "ses"], 'no [[route]] with the name "ses": none there has a name'),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_told(queue, words, said):
+    """Exit status 2, and nothing is moved."""
+    status, told = queue("move", *words, stderr=True)
+    assert (2, True) == (status, said in told)

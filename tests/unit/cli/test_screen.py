@@ -38,6 +38,7 @@ MAY = {
     "cli/send.py": "reads the message from stdin",
     "cli/check_run.py": "reads domains from stdin",
     "cli/sendmail/__init__.py": "reads the message from stdin",
+    "cli/sendmail/dialogue.py": "speaks SMTP to the program that started it",
     "relay/journal.py": "writes the log, escaped by its own form, to what it is handed",
     "relay/service.py": "hands stderr to the log, and tells the crew by a pipe that it is ready",
     "views/pictures/pen.py": "is told by rich what the terminal can show, and writes nothing",

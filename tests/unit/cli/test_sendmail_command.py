@@ -4,15 +4,21 @@ import asyncio
 import io
 import os
 import pwd
+import re
 import subprocess
 import sys
+import time
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 from tests.support.patience import PATIENCE_S
+from tests.support.waiting import fill
 
+from postroad.build import SubmissionRules
 from postroad.cli.sendmail import run
+from postroad.cli.sendmail.dialogue import Dialogue
+from postroad.config import aliases_of, load_brief
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import TlsWish
@@ -153,7 +159,8 @@ def test_a_large_message_comes_through_whole(send, settings):
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["-bs"], 64, "SMTP on standard input is not spoken"),
+        (["-bd", "-q30m"], 64, "-bd: the daemon is `postroad relay`"),
+        (["-qRa..b"], 65, "an empty label"),
         (["-z"], 64, "-z not recognized"),
         ([], 65, "there is no recipient in the command line"),
         (["a..b@example.org"], 65, "a..b@example.org"),
@@ -291,3 +298,141 @@ def test_message_for_later_is_due_then(send, settings, capsys):
     assert "is too far ahead: mail is held for 30 days at most; raise limits.hold" in said
     ((mail, _),) = _kept(settings)
     assert 7200 <= mail.release_at - mail.received_at <= 7201
+
+
+SYMFONY = (
+    ("HELO [127.0.0.1]\r\n", "250 relay.example.net\r\n"),
+    ("MAIL FROM:<app@example.net>\r\n", "250 2.1.0 Ok\r\n"),
+    ("RCPT TO:<nobody@localhost>\r\n", "550 5.1.1 no such user here: there are no local mailboxes, and [aliases] has "
+     "no such name\r\n"),
+    ("RSET\r\n", "250 2.0.0 Ok\r\n"),
+    ("MAIL FROM:<app@example.net>\r\n", "250 2.1.0 Ok\r\n"),
+    ("RCPT TO:<you@example.org>\r\n", "250 2.1.5 Ok\r\n"),
+    ("RCPT TO:<root@localhost>\r\n", "250 2.1.5 Ok\r\n"),
+    ("DATA\r\n", "354 End data with <CR><LF>.<CR><LF>\r\n"),
+    ("From: app@example.net\r\nTo: you@example.org\r\nSubject: Time\r\n", ""),
+    ("\r\nHello\r\n..\r\n...dots\r\n", ""),
+    ("\r\n.\r\n", "250 2.0.0 Ok: queued as "),
+)  # fmt: skip
+
+
+def test_symfony_is_answered_as_it_expects(settings):
+    """The dialogue of its SendmailTransport, octet by octet: at the 250 to its dot the message is in the spool."""
+    config = load_brief(settings)
+    dialogue = Dialogue(config, SubmissionRules(aliases_of(config), None, ""))
+    assert b"220 relay.example.net ESMTP\r\n" == dialogue.greet()
+    for said, answer in SYMFONY[:-1]:
+        assert answer == dialogue.hear(said.encode()).decode()
+    reply = dialogue.hear(SYMFONY[-1][0].encode()).decode()
+    [(mail, octets)] = _kept(settings)
+    assert f"{SYMFONY[-1][1]}{mail.id}\r\n" == reply
+    assert (["you@example.org", "ops@example.com", "night@example.com"], "app@example.net") == (
+        _to(mail),
+        str(mail.envelope.reverse_path),
+    )
+    assert octets.endswith(b"Subject: Time\r\n\r\nHello\r\n.\r\n..dots\r\n\r\n")
+    assert octets.startswith(b"Received: by relay.example.net (Postroad, from userid ")
+    assert (b"250 2.0.0 Ok\r\n", b"221 2.0.0 Bye\r\n") == (dialogue.hear(b"NOOP\r\n"), dialogue.hear(b"QUIT\r\n"))
+
+
+HEAD = b"EHLO x\r\nMAIL FROM:<me@example.net>\r\nRCPT TO:<you@example.org>\r\n"
+DIALOGUES = {  # what is on standard input: the code of the last reply, and how many messages are kept
+    "all at once": (HEAD + b"DATA\r\nA: 1\r\n\r\nx\r\n.\r\nQUIT\r\n", "221", 1),
+    "two": (HEAD + b"DATA\r\nA: 1\r\n.\r\n" + HEAD + b"DATA\r\nA: 2\r\n.\r\n", "250", 2),
+    "chunks": (HEAD + b"BDAT 4\r\nA: 1BDAT 4 LAST\r\n\r\n\r\nQUIT\r\n", "221", 1),
+    "typed": ((HEAD + b"DATA\r\nA: 1\r\n\r\nx\r\n.\r\nQUIT\r\n").replace(b"\r\n", b"\n"), "221", 1),
+    "a stranger's end": (HEAD + b"DATA\r\nA: 1\r\n\r\nx\n.\nMAIL FROM:<evil@example.com>\r\n.\r\n", "554", 0),
+    "cut off": (HEAD + b"DATA\r\nA: 1\r\n\r\nx\r\n", "354", 0),
+    "too large": (HEAD + b"DATA\r\n" + b"x" * 2_000_001 + b"\r\n.\r\n", "552", 0),
+    "nothing": (b"", "220", 0),
+}
+
+
+def test_smtp_may_come_at_once_from_a_file_or_a_terminal(send, settings, capfd):
+    """A message is kept whole or not at all; a line end that the client does not use itself ends nothing."""
+    kept, told = 0, {}
+    for name, (given, _, _) in DIALOGUES.items():
+        assert 0 == send("-bs", message=given)
+        before, kept = kept, len(_kept(settings))
+        told[name] = (capfd.readouterr().out.splitlines()[-1][:3], kept - before)
+    assert {name: (code, more) for name, (_, code, more) in DIALOGUES.items()} == told
+
+
+def test_smtp_keeps_to_what_the_settings_say_of_senders(send, settings, capfd):
+    """Who may send as whom, what is rewritten, and for how long mail is held: as the relay's port has it."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    settings.write_text(
+        settings.read_text() + f'[rewrite]\nalways_bcc = ["archive@example.org"]\n'
+        f'[[relay.senders]]\nlocal_users = ["{user}"]\nsenders = ["me@example.net"]\n'
+    )
+    held = HEAD.replace(b"net>", b"net> HOLDFOR=7200") + b"DATA\r\nA: 1\r\n.\r\n"
+    assert [0, 0] == [send("-bs", message=held), send("-bs", message=held.replace(b"me@", b"x@"))]
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert f"550 5.7.1 <x@example.net>: Sender address rejected: not owned by local user {user}" == last
+    ((mail, _),) = _kept(settings)
+    assert ["you@example.org", "archive@example.org"] == _to(mail)
+    assert 7199 <= mail.release_at - mail.received_at <= 7201
+
+
+def test_smtp_without_spool_and_port_is_answered_451(send, settings, capfd):
+    """The client keeps the message, and reads why."""
+    settings.write_text('[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.1"\nport = 1\n')
+    assert 0 == send("-bs", message=HEAD + b"DATA\r\nA: 1\r\n.\r\n")
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert last.startswith("451 4.3.0 the message was not accepted: no relay answers at 127.0.0.1 port 1 (")
+    assert "there is no spool" in last
+
+
+def test_smtp_hears_what_the_port_refuses(settings, send, postroad_lab, capfd):
+    """For good is 550, with what was said of whom."""
+    lab = postroad_lab(ZONE, faults={"127.0.0.11": "r550"})
+    settings.write_text(f'[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.11"\nport = {lab.port}\n')
+    assert 0 == send("-bs", message=HEAD + b"DATA\r\nA: 1\r\n.\r\n")
+    assert capfd.readouterr().out.splitlines()[-1].startswith("550 5.0.0 you@example.org: 550")
+
+
+QUEUE = """\
+-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------
+ONE               17 me@example.net
+b@example.com
+(deferred: mail.example.org: 450 4.2.0 try later)
+a@example.org
+
+TWO               17 MAILER-DAEMON
+me@example.net
+
+-- 1 Kbytes in 2 Requests."""
+
+
+def test_a_reply_quotes_what_fits_a_line(send, settings, capfd):
+    """In ASCII, and cut: a path of any length and script stands in what is wrong with it."""
+    settings.write_text(f'[spool]\npath = "{"ü" * 300}"\n[[listen]]\naddress = "127.0.0.1"\nport = 1\n')
+    assert 0 == send("-bs", message=HEAD + b"DATA\r\nA: 1\r\n.\r\n")
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert last.isascii()
+    assert (True, "451 4.3.0 ") == (400 < len(last) < 510, last[:10])
+
+
+def test_the_queue_is_shown_as_monitoring_reads_it_and_retried(send, settings, capsys):
+    """In the columns of Postfix, with its last line; -q makes all due that waits, -qR what waits for one domain."""
+    assert 0 == send("-bp")
+    assert "Mail queue is empty\n" == capsys.readouterr().out
+    asyncio.run(fill(settings.parent / "spool"))
+    assert 0 == send("-bp")
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert sorted(QUEUE.splitlines()) == sorted(re.sub(r" \w{3} \w{3} [ \d]\d [\d:]{8} ", "", line) for line in lines)
+    due = [(send(words), _due(settings)) for words in ("-qRexample.net", "-qIONE")]
+    assert [(0, 2), (0, 3)] == due
+    settings.write_text('[spool]\npath = "none"\n')
+    assert 69 == send("-bp")
+    assert "there is no spool" in capsys.readouterr().err
+
+
+def _due(settings):
+    async def count():
+        spool = await SqliteSpool.open(settings.parent / "spool", node="")
+        numbers = await spool.stats(time.time())
+        await spool.close()
+        return numbers.due
+
+    return asyncio.run(count())

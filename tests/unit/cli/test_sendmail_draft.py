@@ -11,7 +11,7 @@ from postroad.build.draft import Origin, addresses_named, qualified
 from postroad.build.draft import finish_draft as finish
 from postroad.build.draft import parse_draft as parse_message
 from postroad.cli.sendmail import called_as_sendmail
-from postroad.cli.sendmail.arguments import Arguments, Misuse, parse
+from postroad.cli.sendmail.arguments import Arguments, Misuse, Purpose, parse
 from postroad.cli.sendmail.stdin import read
 from postroad.words.inputs import InputError
 from postroad.words.mail import parse_mailbox
@@ -39,8 +39,17 @@ COMMAND_LINES = [
     (["-bm", "-B8BITMIME", "-v"], Arguments(eight_bit=True, verbose=True)),
     (["-h", "25", "-U", "-n", "-Ac", "-Oxyz=1", "-L", "label", "-m"], Arguments()),
     (["--", "-weird@example.org"], Arguments(recipients=("-weird@example.org",))),
-    (["-bi"], Arguments(nothing=True)),
-    (["-I"], Arguments(nothing=True)),
+    (["-bi"], Arguments(purpose=Purpose.ALIASES)),
+    (["-I"], Arguments(purpose=Purpose.ALIASES)),
+    (["-bs", "-i"], Arguments(purpose=Purpose.SMTP, dot_ends=False)),
+    (["-bp"], Arguments(purpose=Purpose.QUEUE)),
+    (["-bh"], Arguments(purpose=Purpose.HOSTS)),
+    (["-q"], Arguments(purpose=Purpose.FLUSH)),
+    (["-vq"], Arguments(purpose=Purpose.FLUSH, verbose=True)),
+    (["-q", "-v"], Arguments(purpose=Purpose.FLUSH, verbose=True)),
+    (["-qRexample.org"], Arguments(purpose=Purpose.FLUSH, flushed="Rexample.org")),
+    (["-Fq", "-q"], Arguments(purpose=Purpose.FLUSH, full_name="q")),
+    (["--", "-q"], Arguments(recipients=("-q",))),
 ]
 
 
@@ -50,7 +59,7 @@ def test_the_command_line_is_that_of_sendmail():
 
 
 @pytest.mark.parametrize(
-    "words", [["-bs"], ["-bd"], ["-bp"], ["-bv"], ["-bx"], ["-q"], ["-q30m"], ["-z"], ["-B", "9BIT"], ["-f"]]
+    "words", [["-bd", "-q30m"], ["-bt"], ["-bv"], ["-bx"], ["-q30m"], ["-qR"], ["-qx"], ["-z"], ["-B", "9BIT"], ["-f"]]
 )
 def test_what_cannot_be_served_is_said(words):
     """Another mode, an option there is not, an argument that is missing."""
@@ -77,14 +86,18 @@ def test_any_command_line_is_read_or_refused(words):
     ("argv", "expected"),
     [
         (["/usr/sbin/sendmail", "-t"], ["-t"]),
+        (["/opt/bin/postroad-sendmail", "-t"], ["-t"]),
+        (["mailq", "-v"], ["-bp", "-v"]),
+        (["/usr/bin/newaliases"], ["-bi"]),
+        (["/usr/bin/mailq", "--help"], None),
         (["postroad", "sendmail", "-oi", "--", "-x"], ["-oi", "--", "-x"]),
         (["postroad", "send"], None),
         (["postroad"], None),
         (["postroad", "sendmail", "--help"], None),
     ],
 )
-def test_a_link_named_sendmail_is_sendmail(argv, expected):
-    """Programs call it by its old name; help is the other commands' help."""
+def test_a_link_does_what_its_name_says(argv, expected):
+    """Programs call it by its old names; help is the other commands' help."""
     assert expected == called_as_sendmail(argv)
 
 
@@ -145,8 +158,10 @@ def test_what_is_missing_is_added():
         bare["Message-ID"],
         bare["From"],
     )
-    whole = b"Date: d\nmessage-id: <m>\nFROM: f\n\nbody\n"
-    assert finish(parse_message(whole), ORIGIN, None).endswith(b"Date: d\r\nmessage-id: <m>\r\nFROM: f\r\n\r\nbody\r\n")
+    whole = b"Date: d\nmessage-id: <m>\nFROM: f@x.example\n\nbody\n"
+    assert finish(parse_message(whole), ORIGIN, None).endswith(
+        b"Date: d\r\nmessage-id: <m>\r\nFROM: f@x.example\r\n\r\nbody\r\n"
+    )
     assert 1 == finish(parse_message(whole), ORIGIN, None).lower().count(b"\ndate:")
 
 
@@ -221,3 +236,27 @@ def test_a_name_that_is_no_utf8_does_no_harm(to):
 def test_a_bare_name_is_a_user_of_this_machine():
     """As cron writes `root`."""
     assert ["root@relay.example.net", "a@example.org"] == qualified(["root", "a@example.org"], "relay.example.net")
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        (b"From: root (Cron Daemon)", b"From: root@relay.example.net (Cron Daemon)"),
+        (b"To: root", b"To: root@relay.example.net"),
+        (
+            b"Cc: ann, Bob <bob>, c@example.org",
+            b"Cc: ann@relay.example.net, Bob <bob@relay.example.net>, c@example.org",
+        ),
+        (b'To: "a, b" <a@example.org>', b'To: "a, b" <a@example.org>'),
+        (b"To: undisclosed-recipients:;", b"To: undisclosed-recipients:;"),
+        (b"From: <>", b"From: <>"),
+        (b"From: two words", b"From: two words"),
+        (b"Reply-To:\r\n root", b"Reply-To:\r\n root@relay.example.net"),
+        (b"Subject: root", b"Subject: root"),
+        (b"From: caf\xc3\xa9 <root>", b"From: caf\xc3\xa9 <root@relay.example.net>"),
+    ],
+)
+def test_a_name_alone_is_a_user_of_this_machine_in_the_header_too(written, sent):
+    """Other machines refuse a message from `root` of nowhere; what cannot be read, or is whole, stays as it is."""
+    octets = finish(parse_message(written + b"\r\n\r\nx\r\n"), ORIGIN, None)
+    assert b"\r\n" + sent + b"\r\n" in octets

@@ -225,7 +225,7 @@ def test_without_numpy_trials_say_what_to_install_and_the_forecast_needs_none(si
     """NumPy is an extra: whoever relays mail does not need it, and whoever follows messages is told its name."""
     monkeypatch.setitem(sys.modules, "postroad.simulation.trials.play", None)
     status, said = simulate("--sender", "postfix", "--trials", "500", stderr=True)
-    assert (2, True) == (status, said.endswith("pip install 'postroad[simulate]'\n")), said
+    assert (2, True) == (status, "pip install 'postroad[simulate]'" in said), said
     assert 0 == simulate("--sender", "postfix")[0]
 
 

@@ -11,6 +11,7 @@ from postroad.config import (
     Config,
     RetryTable,
     SettingsFile,
+    brief_of,
     dump,
     find,
     load,
@@ -18,8 +19,10 @@ from postroad.config import (
     read,
     survey,
     toml,
+    unset,
 )
 from postroad.config.problems import section_in
+from postroad.config.values import SPOOL
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
 from postroad.receive.settings import ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
@@ -42,6 +45,56 @@ def test_systemd_may_say_where_the_spool_is(monkeypatch):
     """StateDirectory= of the unit is the spool, where the file does not name one."""
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/postroad:/var/lib/other")
     assert Path("/var/lib/postroad") == Config().spool.path
+
+
+OWN, PORT = Path("/home/ann/.local/state/postroad"), 2525
+PLACES = [  # root, who may write the spool of the machine, whether that is there, a relay of their own runs, one begins
+    ((True, False, False, False, True), None),
+    ((False, True, True, True, True), None),
+    ((False, False, False, False, False), (OWN, PORT)),
+    ((False, False, False, False, True), (OWN, PORT)),
+    ((False, False, True, False, False), None),
+    ((False, False, True, True, False), (OWN, PORT)),
+    ((False, False, True, False, True), (OWN, PORT)),
+]
+
+
+@pytest.mark.parametrize(("facts", "expected"), PLACES)
+def test_a_plain_user_has_a_relay_of_their_own(monkeypatch, tmp_path, facts, expected):
+    """Its spool and port are found by sendmail and queue too; mail goes where a relay takes it, if there are two."""
+    is_root, may_write, is_there, runs, begins = facts
+    for name in ("STATE_DIRECTORY", "XDG_STATE_HOME", "POSTROAD_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setattr("postroad.config.finding.USUAL_FILE", tmp_path / "none")
+    monkeypatch.setattr(unset, "SPOOL", tmp_path if is_there else tmp_path / "none")
+    monkeypatch.setattr(unset, "_OPEN_PORTS", tmp_path / "none")
+    monkeypatch.setattr(unset, "_has_relay", lambda spool: runs and spool == OWN)
+    monkeypatch.setattr(unset.os, "geteuid", lambda: 0 if is_root else 1000)
+    monkeypatch.setattr(unset.os, "access", lambda *_: may_write)
+    place = (SPOOL, 25) if expected is None else expected
+    config = SettingsFile(begins=begins).load()
+    assert place == (config.spool.place, config.listen[0].port)
+    if not begins:
+        brief = load_brief()
+        assert place == (brief.spool, brief.listen[0].port)
+        assert brief == brief_of(load())
+
+
+def test_a_plain_user_may_say_where_state_is_kept(monkeypatch, tmp_path):
+    """By $XDG_STATE_HOME, if it is a whole path; a kernel that leaves port 25 to everybody is asked for it."""
+    (ports := tmp_path / "ports").write_text("0\n")
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setattr(unset, "_OPEN_PORTS", ports)
+    monkeypatch.setattr(unset.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(unset.os, "access", lambda *_: False)
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert (Path("/state/postroad"), 25) == (unset.own_place(begins=True).spool, unset.own_place(begins=True).port)
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    assert OWN == unset.own_place(begins=True).spool
+    monkeypatch.setattr(unset.os.path, "expanduser", lambda path: path)  # as for who has no home
+    assert None is unset.own_place(begins=True)
 
 
 def test_defaults_are_those_of_the_rooms():

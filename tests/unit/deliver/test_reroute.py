@@ -149,7 +149,9 @@ def test_the_report_tells_of_both_routes():
     assert [2, 1, 1] == [report.count(text) for text in ("Attempt ", 'by the route "other"', "Action: failed")]
     told = " ".join(sentences)
     assert 'it takes the route "other" now' in told
-    assert 'the route "other" takes it, because the hosts of the route before it refused the mail' in told
+    assert (
+        'the route "other" takes it, because the hosts of another route refused the mail, or somebody moved it' in told
+    )
 
 
 def test_it_stays_on_the_other_route():
@@ -204,9 +206,9 @@ def test_sender_whose_mail_took_a_route_that_is_gone_is_not_asked_to_add_it():
         return verdict.failed[0].said, " ".join(body.split())
 
     said, report = play(after, NO, without, spool=spool)
-    assert "add it again, or delete the message" in said
+    assert "add it again, or move the message" in said
     assert "add it again" not in report
-    assert "the settings of this mail system lack the way it was to take then" in report
+    assert "the settings of this mail system lack the way that the message was to take" in report
     assert "Ask your postmaster" in report
 
 

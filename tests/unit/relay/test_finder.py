@@ -246,3 +246,19 @@ def test_mail_waits_for_a_route_that_is_gone():
         answer.result,
         'the route "gone", which the settings no longer have' in answer.text,
     )
+
+
+@pytest.mark.parametrize(("place", "address"), [("192.0.2.7:2525", "192.0.2.7"), ("[2001:db8::7]:25", "2001:db8::7")])
+def test_a_place_chosen_by_hand_is_a_route(place, address):
+    """What `queue move --route` writes: no setting names it, and TLS is as usual there."""
+    found = way("hosted.example.com", named=place)
+    [level] = found.answer.levels
+    [exchanger] = level.exchangers
+    assert (place, (ip_address(address),), int(place.rpartition(":")[2])) == (
+        found.name,
+        exchanger.addresses,
+        exchanger.port,
+    )
+    assert "somebody moved the mail to it" in found.answer.notes[0].text
+    by_name = way("hosted.example.com", named="other.example.net:2525").answer
+    assert [("other.example.net", 2525)] == [(each.name, each.port) for each in by_name.levels[0].exchangers]

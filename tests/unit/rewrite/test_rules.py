@@ -55,6 +55,8 @@ def test_most_exact_rule_has_it():
         '"a b"@db.internal.example': '"a b"@example.com',
     }
     assert cases == {address: became(table, address) for address in cases}
+    everybody = {"*": "alerts@example.com"}  # an address is an end, not its whole domain
+    assert {"alerts@example.com"} == {became(everybody, f"{user}@example.com") for user in ("ann", "alerts")}
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -792,3 +792,51 @@ def test_an_attempt_says_which_node_made_it(tell):
         assert claimed.node == record.node != ""
 
     tell(story)
+
+
+def test_a_person_decides_what_becomes_of_waiting_mail(tell):
+    """Waiting or held, it is finished with, or takes another route, with its record and reports: all in one commit."""
+    report = replace(letter("r1", "me@example.net"), size=SIZE)
+
+    async def story(spool):
+        one, two, three = await spool.add(letter("m1", "a@one.example", "b@two.example", "c@three.example"), BODY)
+        await spool.hold(Selection(destination="two.example"))
+        moved = Reroute(two.mail.envelope.recipients, ("ses",), "moved")
+        given_up = Settlement(one, record='{"n":1}', reports=((report, BODY),))
+        assert 2 == await spool.overrule([given_up, Settlement(two, record='{"n":2}', reroute=moved)], NOW + 5)
+        found = {each.parcel.destination: each for each in await spool.listed(Selection(ids=("m1",)))}
+        assert (("ses",), NOW + 5, "moved") == (
+            found["two.example"].parcel.routes,
+            found["two.example"].parcel.due_at,
+            found["two.example"].said,
+        )
+        assert ['{"n":1}', '{"n":2}'] == sorted(record.text for record in (await spool.story("m1")).records)
+        assert 1 == await spool.overrule([Settlement(three)], NOW + 6)
+        claimed = await spool.claim(NOW + 6, 10, each=10)
+        assert {("m1", "two.example"), ("r1", "example.net")} == {(it.mail.id, it.destination) for it in claimed}
+        await spool.settle([Settlement(parcel) for parcel in claimed], NOW + 7)
+        assert NOW + 7 == (await spool.story("m1")).finished_at
+        assert 0 == (await spool.stats(NOW)).messages
+
+    tell(story)
+
+
+def test_a_decision_about_what_was_tried_meanwhile_is_void(tell):
+    """Nobody is told that mail failed which is under way, delivered in part, or gone."""
+
+    async def story(spool):
+        (read,) = await spool.add(letter("m1", "a@one.example", "b@one.example"), BODY)
+        (claimed,) = await spool.claim(NOW, 1, each=1)
+        assert 0 == await spool.overrule([Settlement(read)], NOW), "under way"
+        await spool.settle([deferred(claimed, left=claimed.mail.envelope.recipients[1:], counts=False)], NOW)
+        assert 0 == await spool.overrule([Settlement(read)], NOW), "the first has it"
+        (listed,) = await spool.listed(Selection())
+        await spool.settle([deferred((await spool.claim(LATER, 1, each=1))[0])], LATER)
+        assert 0 == await spool.overrule([Settlement(listed.parcel)], LATER), "tried once more"
+        (listed,) = await spool.listed(Selection())
+        assert 1 == await spool.overrule([Settlement(listed.parcel)], LATER)
+        assert 0 == await spool.overrule([Settlement(listed.parcel)], LATER), "gone"
+        with pytest.raises(ValueError, match="as a whole"):
+            await spool.overrule([deferred(read)], NOW)
+
+    tell(story)

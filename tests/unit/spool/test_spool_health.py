@@ -210,7 +210,7 @@ def test_who_holds_all_dead_rows():
 
 
 def test_a_database_whose_node_is_dead():
-    """What it has claimed is said, and what to do; of an old claim of nobody, too."""
+    """What it has claimed is said, and what to do; of an old claim of nobody, too. A node that was stopped is fine."""
 
     async def story():
         async with a_relay() as spool:
@@ -219,9 +219,15 @@ def test_a_database_whose_node_is_dead():
         await do("UPDATE postroad.node SET renewed_at = renewed_at - interval '90 s'")
         first = await seen()
         await do("DELETE FROM postroad.node")
-        return first, await seen()
+        second = await seen()
+        await do("DELETE FROM postroad.parcel")
+        async with a_relay():
+            pass
+        await do("UPDATE postroad.node SET renewed_at = renewed_at - interval '90 s'")
+        return first, second, await seen()
 
-    first, second = play(story())
+    first, second, stopped = play(story())
+    assert (OF_TESTS, [False]) == (set(codes(stopped)), [node.alive for node in stopped.nodes])
     for found in (first, second):
         assert {*OF_TESTS, HealthCode.DEAD_NODE} == set(codes(found))
     assert [False] == [node.alive for node in first.nodes]

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,8 @@ from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
 from tests.support.moves import DATABASE, EMPTY, FATES, do, filled, move, play, seen, spool_at
 from tests.support.postgres import database
 
-from postroad.spool import PIECE, Lesson, Settlement, SpoolError, State, Trouble
+from postroad.spool import PIECE, Lesson, Moved, Selection, Settlement, SpoolError, State, Trouble
+from postroad.spool.moving import Contents
 
 PLAN = [
     (2, 30, b"", "waits"),
@@ -41,13 +43,19 @@ def test_there_and_back(tmp_path):
         first, last = tmp_path / "first", tmp_path / "last"
         await filled(first, PLAN)
         before = await seen(first, without_nul=True)
-        one = await move(first, DATABASE)
+        parts = []
+        one = await move(first, DATABASE, progress=parts.append)
         there = await seen(DATABASE)
+        async with spool_at(DATABASE) as spool:
+            of_sender = await spool.listed(Selection(sender="ann@home.example"), 99)
         two = await move(DATABASE, last)
         assert before == there
         assert before == await seen(last)
         assert one == two
-        assert (8, 1, 2, 0) == (one.messages, one.finished, one.lessons, one.left)
+        moved = sum(len(body) for *_, body in before[0].values() if body is not None)
+        assert Moved(messages=8, octets=moved, finished=1, lessons=2) == one
+        assert [8 / 11, 9 / 11, 1.0] == parts
+        assert [id_ for id_ in before[2] if id_[0] != "r"] == [one.parcel.mail.id for one in of_sender]
         for left in (first, DATABASE):
             found, lessons, queue, counts, _ = await seen(left)
             assert ({}, [(), ()], [], (0, 0, 0, 0, 0)) == (found, lessons, queue, counts)
@@ -244,6 +252,49 @@ async def _trouble(call):
     with pytest.raises(SpoolError) as trouble:
         await call
     return trouble.value.kind, trouble.value.why
+
+
+def test_what_is_left_is_all_that_can_be_moved():
+    """Messages that wait, those that are finished, and lessons."""
+    assert 6 == Contents(messages=1, octets=99, finished=2, lessons=3).items
+
+
+def test_a_finished_message_without_a_day_is_not_passed_over(tmp_path):
+    """Where no partition can be made for it the move ends, and goes on once one can."""
+
+    async def no_day(_db, day):
+        pass
+
+    async def story():
+        await filled(tmp_path / "spool", SMALL)
+        before = await seen(tmp_path / "spool", without_nul=True)
+        await do(EMPTY)
+        await do(f"DROP TABLE IF EXISTS postroad.past_{int(NOW // 86400)}")
+        with patch("postroad.spool.postgres.move_end.make_day", no_day), pytest.raises(asyncpg.CheckViolationError):
+            await move(tmp_path / "spool", DATABASE)
+        assert (await move(tmp_path / "spool", DATABASE)).is_complete
+        assert before == await seen(DATABASE)
+
+    play(story())
+
+
+@pytest.mark.parametrize("crash", [0, 6, 7])  # calls: the sixth begins
+def test_a_database_by_two_urls_is_one_spool(tmp_path, crash):
+    """Nobody is advised to delete one of the two. A crash in finding it out leaves nothing in the way."""
+
+    async def story():
+        await filled(DATABASE, SMALL)
+        before = await seen(DATABASE)
+        if crash:
+            with pytest.raises(Stopped):
+                await move(DATABASE, DATABASE, Stopping(crash, before=False))
+        for _ in range(2):
+            kind, why = await _trouble(move(DATABASE, DATABASE))
+            assert (Trouble.MISSING, True) == (kind, "are the same spool: name two" in why)
+        assert before == await seen(DATABASE)
+        assert (await move(DATABASE, tmp_path / "spool")).is_complete
+
+    play(story())
 
 
 @BOTH

@@ -10,7 +10,7 @@ from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
 from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place, place_of
-from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, settling, without_password
+from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, lessons, settling, without_password
 from postroad.spool.postgres import lanes as of_lanes
 from postroad.spool.postgres.commits import BEGIN
 from postroad.spool.postgres.promise import broken_promises, check_clock, check_promise
@@ -253,6 +253,29 @@ def test_tickets_of_a_destination_become_one():
     assert (3, there, [], there, [1, 0]) == run(story, "one", "two")
 
 
+@pytest.mark.parametrize("tickets", [2, 20])
+def test_a_destination_that_was_skipped_has_its_turn_as_soon_as_it_is_not(tickets):
+    """Its tickets lie far before those that a node looks at by then, and those of another node are not the same."""
+
+    async def story(one, two):
+        for n in range(tickets):
+            await one.add(letter(f"a{n}", "x@a.example", at=NOW + n / 100), BODY)
+        first = await one.claim(NOW + 50, 1, each=1, skip={"b.example"})
+        await one.release(first)  # the last ticket stands for the first parcel
+        await one.add(letter("b", "x@b.example", at=NOW + 50), BODY)
+        others = [len(await one.claim(NOW + 50, 5, each=5, skip={"a.example"})) for _ in range(2)]
+        due = await one.next_due(), await one.next_due(skip=["a.example"])
+        return (
+            others,
+            due[1],
+            due[0] <= NOW + 50,
+            len(await one.claim(NOW + 50, 99, each=99)),
+            await two.claim(NOW + 50, 9, each=9),
+        )
+
+    assert ([1, 0], None, True, tickets, ()) == run(story, "one", "two")
+
+
 def test_a_missing_ticket_is_drawn_again():
     """Within the hour, and at each start of a node: nothing waits for ever."""
 
@@ -350,6 +373,18 @@ def test_texts_that_the_database_does_not_take():
         return [listed.said for listed in await one.listed(EVERYTHING)], await one.recall("k", "a\0")
 
     assert (["550 \ufffd?"], (Lesson("k", "a\0b", "\0", 1, NOW),)) == run(story, "one")
+
+
+def test_settings_of_the_database_change_no_statement():
+    """Some set it up for an old program, in which a backslash escapes."""
+
+    async def story(one):
+        await one.learn([Lesson("kind", "key", "text", 1, NOW)])
+        async with a_client() as db:
+            await db.execute("SET standard_conforming_strings = off")
+            return [lesson.key for lesson in await lessons.recall(db, "kind", "k")]
+
+    assert ["key"] == run(story, "one")
 
 
 def test_a_day_of_history_is_dropped_as_a_table():

@@ -2,16 +2,18 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `stdin` (what is read), `handing` (over to the relay), `command` (as the help has
-it). Many a program starts it for each message, so what is heavy is imported where it is needed.
+Stops: `arguments` (the command line), `stdin` (what is read), `handing` (over to the relay), `dialogue` (SMTP on
+standard input), `waiting` (the queue, shown and retried), `command` (as the help has it). Many a program starts it for
+each message, so what is heavy is imported where it is needed.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from postroad.cli.lines import remark, say
@@ -23,25 +25,32 @@ if TYPE_CHECKING:
     from postroad.sign import SigningPolicy
 
 # sysexits.h
-OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, REFUSED, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, NO_PERMISSION, CONFIG = 0, 64, 65, 67, 69, 75, 77, 78
+
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"sendmail": (), "postroad-sendmail": (), "mailq": ("-bp",), "newaliases": ("-bi",)}
+)
+"""What the program is called by links to it, and what that says."""
+
+
+def spelled_out(argv: Sequence[str]) -> list[str]:
+    """A command line under one of those names, as `postroad sendmail` has it."""
+    name = argv[0].rpartition("/")[2]
+    return ["postroad", "sendmail", *NAMES[name], *argv[1:]] if name in NAMES else list(argv)
 
 
 def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
     """The words behind `sendmail` or `postroad sendmail`, as they are; None for other commands, and for --help."""
-    if argv[0].rpartition("/")[2] == "sendmail":
-        words = argv[1:]
-    elif list(argv[1:2]) == ["sendmail"]:
-        words = argv[2:]
-    else:
-        return None
-    return None if "--help" in words else words
+    whole = spelled_out(argv)
+    return whole[2:] if whole[1:2] == ["sendmail"] and "--help" not in whole else None
 
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
-    from postroad.build import NoAliasError, SenderError, SubmissionRules
+    from postroad.build import NoAliasError, SenderError
+    from postroad.cli.door import Unwritable
     from postroad.cli.sendmail.arguments import Misuse, parse
-    from postroad.config import aliases_of, load_brief
+    from postroad.config import load_brief
     from postroad.net import open_more
     from postroad.spool import SpoolError
     from postroad.words.inputs import InputError
@@ -52,24 +61,61 @@ def run(words: Sequence[str]) -> int:
         arguments = parse(words)
         for remark in arguments.remarks:
             _say(remark)
-        config = load_brief(arguments.config)
-        where = _where_aliases(arguments)
-        rules = SubmissionRules(aliases_of(config), _signing(config), where, config.rewriting, config.hold)
+        work = _work(arguments, load_brief(arguments.config))
     except Misuse as problem:
         return _say(str(problem), USAGE)
     except InputError as problem:
         return _say(str(problem), CONFIG)
-    if arguments.nothing:
-        return OK
     try:
-        return _submit(arguments, config, rules)
+        return work()
     except InputError as problem:
-        kinds = {NoAliasError: NO_USER, SenderError: REFUSED}
+        kinds = {NoAliasError: NO_USER, SenderError: NO_PERMISSION}
         return [_say(line, kinds.get(type(problem), DATA)) for line in problem.lines][-1]
     except SpoolError as trouble:
         return _say(trouble.why, TEMPORARY)
+    except Unwritable:
+        raise
     except OSError as problem:
         return _say(f"standard input cannot be read: {problem.strerror}", TEMPORARY)
+
+
+def _work(arguments: Arguments, config: Brief) -> Callable[[], int]:
+    """What is to be done, with settings that are in order.
+
+    Raises:
+        InputError: they are not.
+
+    """
+    from postroad.build import SubmissionRules
+    from postroad.cli.sendmail.arguments import Purpose
+    from postroad.config import aliases_of
+
+    if arguments.purpose is Purpose.HOSTS:
+        return lambda: OK
+    if arguments.purpose in (Purpose.QUEUE, Purpose.FLUSH):
+        from postroad.cli.sendmail import waiting
+
+        is_flush = arguments.purpose is Purpose.FLUSH
+        return lambda: waiting.flush(config, arguments.flushed) if is_flush else waiting.show(config)
+    where = _where_aliases(arguments)
+    rules = SubmissionRules(aliases_of(config), _signing(config), where, config.rewriting, config.hold)
+    if arguments.purpose is Purpose.ALIASES:
+        return _tell_of_aliases
+    if arguments.purpose is Purpose.SMTP:
+        from postroad.cli.sendmail.dialogue import converse
+
+        return lambda: converse(config, rules, _full_name(arguments))
+    return lambda: _submit(arguments, config, rules)
+
+
+def _tell_of_aliases() -> int:
+    with suppress(OSError):
+        say("there is nothing to rebuild: aliases are read anew for each message, and by the relay when it reloads")
+    return OK
+
+
+def _full_name(arguments: Arguments) -> str:
+    return arguments.full_name or os.environ.get("NAME", "")
 
 
 def _signing(config: Brief) -> SigningPolicy | None:
@@ -97,7 +143,7 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
     of = arguments
     wishes = (of.notify, of.ret, of.envid, of.eight_bit, of.at)
     submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
-    origin = origin_of(hostname, of.full_name or os.environ.get("NAME", ""))
+    origin = origin_of(hostname, _full_name(arguments))
     mail, content = mail_of(submission, origin, rules, "sendmail")
     done = hand_over(mail, content, config, hostname)
     for mailbox, outcome in done.refused:

@@ -5,22 +5,38 @@ from __future__ import annotations
 import getopt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
 # A colon: the option has an argument, stuck to it or the next word. Those without a meaning below are passed over:
 # programs say -oem, -odb, -h 25, -U to every sendmail there is.
-OPTIONS = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
+OPTIONS = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q:r:tvx"
 
 LONGEST_ENVID = 100  # RFC 3461 section 4.4
 
 _NOTIFY = {"FAILURE", "DELAY", "SUCCESS", "NEVER"}
-_NOTHING_TO_DO = {"i", "h", "H"}  # -bi: aliases are read anew each time; -bh, -bH: there is no host status
+_NONE = "\0"  # the argument of a -q that has none: getopt knows no such option, and no word of a command line has a NUL
+_DAEMON = "the daemon is `postroad relay`, which retries by itself as [retry] of its settings has it"
 _ELSEWHERE = {
-    "d": "-bd: the daemon is `postroad relay`",
-    "p": "-bp: the queue is shown by `postroad queue list`",
-    "s": "-bs: SMTP on standard input is not spoken; connect to a port of the relay",
+    "d": f"-bd: {_DAEMON}",
+    "D": f"-bD: {_DAEMON}",
+    "t": "-bt: where mail goes, and why, is shown by `postroad route`",
     "v": "-bv: addresses are looked up by `postroad route`",
 }
+
+
+class Purpose(Enum):
+    """What `sendmail` is asked to do, by the letter behind -b."""
+
+    MAIL = "m"
+    SMTP = "s"
+    QUEUE = "p"
+    ALIASES = "i"
+    HOSTS = "h"  # the status of hosts that sendmail keeps in files
+    FLUSH = "q"  # by -q
+
+
+_PURPOSES = {each.value: each for each in Purpose if each is not Purpose.FLUSH} | {"H": Purpose.HOSTS}
 
 
 class Misuse(Exception):  # noqa: N818  # what the caller did, not what failed here
@@ -42,8 +58,9 @@ class Arguments:
     eight_bit: bool = False
     config: Path | None = None
     verbose: bool = False
+    purpose: Purpose = Purpose.MAIL
+    flushed: str = ""  # whose mail -q means: I and an id, R and a destination, S and a sender; all, if it says none
     at: float | None = None  # when to deliver it
-    nothing: bool = False  # asked for something that is done already
     remarks: tuple[str, ...] = ()  # on options passed over that meant something
 
 
@@ -55,22 +72,24 @@ def parse(words: Sequence[str]) -> Arguments:
 
     """
     try:
-        options, recipients = getopt.getopt(list(words), OPTIONS, ["at="])
+        marked = [word + _NONE if word.startswith("-") and word.endswith("q") else word for word in words]
+        options, recipients = getopt.getopt(marked, OPTIONS, ["at="])
     except getopt.GetoptError as problem:
         raise Misuse(f"{problem}; see `postroad sendmail --help`") from None
-    read = Arguments(recipients=tuple(recipients))
+    read = Arguments(recipients=tuple(word.removesuffix(_NONE) for word in recipients))
     for option, value in options:
         if option in _MEANINGS:
-            read = _MEANINGS[option](read, value)
+            read = _MEANINGS[option](read, value.removesuffix(_NONE))
     return read
 
 
 def _mode(read: Arguments, value: str) -> Arguments:
-    if value[:1] in _ELSEWHERE:
-        raise Misuse(_ELSEWHERE[value[:1]])
-    if value[:1] not in _NOTHING_TO_DO | {"m"}:
+    letter = value[:1]
+    if letter in _ELSEWHERE:
+        raise Misuse(_ELSEWHERE[letter])
+    if letter not in _PURPOSES:
         raise Misuse(f"-b{value}: there is no such mode")
-    return replace(read, nothing=value[:1] in _NOTHING_TO_DO)
+    return replace(read, purpose=_PURPOSES[letter])
 
 
 def _sender(read: Arguments, value: str) -> Arguments:
@@ -116,8 +135,12 @@ def _ret(read: Arguments, value: str) -> Arguments:
     return replace(read, ret=value.upper()) if value.upper() in ("FULL", "HDRS") else read
 
 
-def _flush(_read: Arguments, _value: str) -> Arguments:
-    raise Misuse("-q: the queue is retried by `postroad queue retry`")
+def _flush(read: Arguments, value: str) -> Arguments:
+    if value[:1].isdigit():
+        raise Misuse(f"-q{value}: {_DAEMON}; -q alone retries now")
+    if value and not (value[0] in "IRS" and value[1:]):
+        raise Misuse(f"-q{value}: write -q for all mail, -qI and a message id, -qR and a domain, or -qS and a sender")
+    return replace(read, purpose=Purpose.FLUSH, flushed=value)
 
 
 def _remark(read: Arguments, text: str) -> Arguments:
@@ -129,7 +152,7 @@ _MEANINGS: Mapping[str, Callable[[Arguments, str], Arguments]] = {
     "-B": _body,
     "-C": lambda read, value: replace(read, config=Path(value)),
     "-F": lambda read, value: replace(read, full_name=value),
-    "-I": lambda read, _: replace(read, nothing=True),
+    "-I": lambda read, _: replace(read, purpose=Purpose.ALIASES),
     "-N": _notify,
     "-R": _ret,
     "-V": _envid,

@@ -53,7 +53,7 @@ __all__ = [
 
 NEEDED = (
     "following messages (--trials, --burst, --rate, --greylist, --outage, --retries) needs NumPy; "
-    "install it with: pip install 'postroad[simulate]'"
+    "install it with: pip install 'postroad[simulate]', or beside the Debian package: apt install python3-numpy"
 )
 
 

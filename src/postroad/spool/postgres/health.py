@@ -260,7 +260,7 @@ def _of_nodes(nodes: Sequence[NodeHealth], ownerless: int, where: str) -> Iterat
     """Dead nodes are buried by those that live, so that one is to be seen means that none does."""
     fix = "start a relay: it takes back what is claimed"
     for node in nodes:
-        if not node.alive:
+        if not node.alive and node.claimed:
             what = f"node {node.name} has not renewed its lease for {seconds(node.renewed_s or 0)} "
             what += f"and holds {counted(node.claimed, 'parcel')}"
             yield HealthFinding(HealthCode.DEAD_NODE, what, where, fix)

@@ -38,6 +38,7 @@ class PostgresCalls:
         self.unhold = CallKind(queue.unhold)
         self.retry = CallKind(queue.retry)
         self.delete = CallKind(partial(settling.delete, keeps_history=keeps_history))
+        self.overrule = CallKind(partial(settling.overrule, keeps_history=keeps_history))
 
     def _added(self, messages: Sequence[CompleteMessage], added: Sequence[tuple[Parcel, ...]]) -> None:
         self._fresh.remember(messages)

@@ -9,7 +9,7 @@ What is dead lies before the mark. docs/design/spool.md says why nobody waits, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from postroad.spool.base import Parcel
@@ -73,7 +73,7 @@ INSERT INTO postroad.ticket {_COLUMNS}
 SELECT greatest(next.due_at, lane.served_at), lane.turn, lane.destination, lane.served_at, next.due_at, next.number
 FROM unnest($1::text[], $2::bigint[], $3::double precision[], $4::double precision[], $5::bigint[])
     AS lane (destination, turn, served_at, low_at, low_number) CROSS JOIN LATERAL ({_NEXT}) AS next
-RETURNING destination
+RETURNING destination, turn_at
 """
 _HOLD_DAMAGED = "UPDATE postroad.parcel SET held = true, holder = NULL, said = $2 WHERE number = $1"
 _RELEASE = """
@@ -91,10 +91,12 @@ SELECT destination FROM unnest($1::text[]) AS lane (destination)
 WHERE NOT EXISTS (SELECT FROM postroad.parcel WHERE parcel.destination = lane.destination AND {_WAITS})
 """
 _NOT_AHEAD = f"""
-WITH ahead AS (
+WITH lane AS (
     DELETE FROM postroad.ticket WHERE turn_at > $1 AND served_at > $1 RETURNING turn, destination, low_at, low_number
 )
-INSERT INTO postroad.ticket {_COLUMNS} SELECT $1, turn, destination, $1, low_at, low_number FROM ahead
+INSERT INTO postroad.ticket {_COLUMNS}
+SELECT greatest(next.due_at, $1), turn, destination, $1, next.due_at, next.number
+FROM lane CROSS JOIN LATERAL ({_NEXT}) AS next
 """
 # Each step of the recursion seeks the next name in the index: DISTINCT would read every parcel
 _NAMES = f"""
@@ -136,20 +138,21 @@ ORDER BY turn_at, turn, destination, number LIMIT $3
 
 @dataclass(slots=True)
 class _Lane:
-    """A destination with its tickets: the round that it had last, and from where on its parcels are."""
+    """A destination with its tickets, and their keys: the turn that it had last, and from where on its parcels are."""
 
     destination: str
     turn: tuple[float, int]
     served_at: float
     low: Place
-    first: TicketKey
-    tickets: list[Any]
+    tickets: list[Any] = field(default_factory=list)
+    keys: list[TicketKey] = field(default_factory=list)
 
     def take(self, row: Any) -> None:  # noqa: ANN401  # a row of _TICKETS
         """One more ticket of it: together they stand for what each stands for."""
         self.low = min(self.low, (row["low_at"], row["low_number"]))
         self.served_at = max(self.served_at, row["served_at"])
         self.tickets.append(row["ctid"])
+        self.keys.append(_key(row))
 
 
 async def settle_lanes(tx: SpoolTransaction) -> None:
@@ -201,9 +204,9 @@ async def stranded(db: Db, after: str, limit: int) -> tuple[str, ...]:
 
 async def next_due(db: Db, skip: Sequence[str], known: Round) -> float | None:
     """When a claim that skips these next finds something: the exact time of the tickets whose bounds are lowest."""
-    limit = _FEW
+    limit, start = _FEW, min([known.mark, *[key[0] for key in known.left_aside(skip)]])
     while True:
-        rows = await db.fetch(_BOUNDS, skip, known.mark - MARGIN_S, limit)
+        rows = await db.fetch(_BOUNDS, skip, start - MARGIN_S, limit)
         exact = [(row["exact"], known.served.get(row["destination"], NEVER)[0]) for row in rows]
         first = min((max(pair) for pair in exact if pair[0] is not None), default=None)
         if len(rows) < limit or (first is not None and first <= rows[-1]["turn_at"]):
@@ -240,7 +243,7 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
         rows = (await _page(tx, asked.now, after, size))[1]
     skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}  # one does for all
-    tx.life.round.put_aside({to: lane.first for to, lane in skipped.items() if to not in done}, asked.skip)
+    tx.life.round.put_aside({to: lane.keys for to, lane in skipped.items() if to not in done}, asked.skip)
     await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)
     tx.claims |= bool(taken)
     return taken
@@ -249,8 +252,7 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
 async def _first(tx: SpoolTransaction, asked: Claim) -> tuple[list[Any], list[Any]]:
     """Tickets that lie before the mark for they were skipped until now, and the first ones from the mark on."""
     known = tx.life.round
-    keys = [key for to, key in known.aside.items() if to not in asked.skip]
-    aside = [row for key in keys for row in await tx.db.fetch(_ASIDE, *key)]
+    aside = [row for key in known.left_aside(asked.skip) for row in await tx.db.fetch(_ASIDE, *key)]
     start = known.start(asked.now)
     looked, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
     if looked != known.looked and start > _LONG_AGO:
@@ -273,7 +275,7 @@ def _found(tx: SpoolTransaction, lanes: dict[str, _Lane], rows: Iterable[Any]) -
         to = row["destination"]
         if to not in lanes:
             turn = max((row["turn_at"], row["turn"]), tx.life.round.served.get(to, NEVER))
-            lanes[to] = _Lane(to, turn, row["served_at"], (row["low_at"], row["low_number"]), _key(row), [])
+            lanes[to] = _Lane(to, turn, row["served_at"], (row["low_at"], row["low_number"]))
             new.append(lanes[to])
         lanes[to].take(row)
     return sorted(new, key=lambda lane: (lane.turn, lane.destination))
@@ -312,6 +314,7 @@ async def _return(tx: SpoolTransaction, lanes: Sequence[_Lane], served: Sequence
         served_at, turn = known.served.get(lane.destination, (lane.served_at, lane.turn[1]))
         rows.append((lane.destination, turn, served_at, *lane.low))
     left = await tx.db.fetch(_RETURN, *_columns(rows, 5), [ticket for lane in lanes for ticket in lane.tickets])
+    known.mark = min([known.mark, *[row[1] for row in left]])  # those of who is skipped may lie before it
     for destination in {lane.destination for lane in lanes}.difference(row[0] for row in left):
         known.served.pop(destination, None)
 

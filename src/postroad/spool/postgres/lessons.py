@@ -15,9 +15,9 @@ SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[], $5::dou
 ON CONFLICT (kind, key) DO UPDATE SET text = excluded.text, count = lesson.count + excluded.count, at = excluded.at
 """
 # No text of UTF-8 begins with this octet
-_RECALL = r"""
+_RECALL = """
 SELECT key, text, count, at FROM postroad.lesson
-WHERE kind = $1 AND key >= $2 AND key < $2 || '\xff'::bytea ORDER BY key
+WHERE kind = $1 AND key >= $2 AND key < $2 || decode('ff', 'hex') ORDER BY key
 """
 _FORGET = "DELETE FROM postroad.lesson WHERE kind = $1 AND key = ANY($2::bytea[]) RETURNING 1"
 

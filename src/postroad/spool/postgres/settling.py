@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
-from postroad.spool.calls import CompleteMessage, Settling
+from postroad.spool.calls import CompleteMessage, Overruling, Settling
 from postroad.spool.postgres.keeping import add
 from postroad.spool.postgres.texts import encode, plain
 from postroad.spool.postgres.transaction import SpoolTransaction
@@ -43,6 +43,14 @@ _DELETE = f"""
 WITH {_LOCKED}
 DELETE FROM postroad.parcel
 WHERE number = ANY($2::bigint[]) AND holder IS NULL AND (SELECT count(*) FROM locked) >= 0 RETURNING destination, number
+"""
+# As it was when a person read of it: not under way, nor tried since.
+_TAKE = f"""
+WITH {_LOCKED}
+DELETE FROM postroad.parcel USING unnest($2::bigint[], $3::integer[], $4::text[]) AS one (number, attempts, recipients)
+WHERE parcel.number = one.number AND holder IS NULL AND parcel.attempts = one.attempts
+    AND coalesce(parcel.recipients, one.recipients) = one.recipients AND (SELECT count(*) FROM locked) >= 0
+RETURNING parcel.destination, parcel.number
 """
 _RECORDS = "SELECT message, count(*) FROM postroad.record WHERE message = ANY($1::bigint[]) GROUP BY message"
 _ADDED = """
@@ -86,16 +94,20 @@ Told = tuple[int, str, float, str, str]
 
 async def settle(tx: SpoolTransaction, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
     """Commit what became of claimed parcels."""
-    kept = await _still_claimed(tx, calls)
-    if not kept:
-        return [None] * len(calls)
-    await _reroute(tx, kept)
-    told = [_record(one, now, tx.life.name) for one, now in kept if one.record]
-    messages = {one.parcel.number // PARCELS for one, _ in kept if not one.left}
-    await finish(tx, messages, told, calls[-1][1], keeps_history=keeps_history)
-    if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
-        await add(tx, reports)
+    if kept := await _still_claimed(tx, calls):
+        await _follow(tx, kept, calls[-1][1], keeps_history=keeps_history)
     return [None] * len(calls)
+
+
+async def overrule(tx: SpoolTransaction, calls: Sequence[Overruling], *, keeps_history: bool) -> list[int]:
+    """Settle parcels that nobody has, as people decided: how many."""
+    counts = []
+    for settlements, now in calls:
+        taken = await _taken(tx, settlements)
+        if taken:
+            await _follow(tx, [(one, now) for one in taken], now, keeps_history=keeps_history)
+        counts.append(len(taken))
+    return counts
 
 
 async def delete(
@@ -134,6 +146,29 @@ def read_records(text: str) -> list[Any]:
     """What `past.records` holds."""
     found = json.loads(text)
     return found if isinstance(found, list) else []
+
+
+async def _follow(
+    tx: SpoolTransaction, kept: Sequence[tuple[Settlement, float]], now: float, *, keeps_history: bool
+) -> None:
+    """What follows once the parcels of these settlements are done with, or wait."""
+    await _reroute(tx, kept)
+    told = [_record(one, at, tx.life.name) for one, at in kept if one.record]
+    messages = {one.parcel.number // PARCELS for one, _ in kept if not one.left}
+    await finish(tx, messages, told, now, keeps_history=keeps_history)
+    if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
+        await add(tx, reports)
+
+
+async def _taken(tx: SpoolTransaction, settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Those whose parcels are as they were read; these are gone."""
+    first = {one.parcel.number: one for one in settlements}
+    messages = sorted({number // PARCELS for number in first})
+    attempts = [one.parcel.attempts for one in first.values()]
+    recipients = [write_recipients(one.parcel.mail.envelope.recipients) for one in first.values()]
+    gone = await tx.db.fetch(_TAKE, messages, list(first), attempts, recipients)
+    tx.changed.update(row[0] for row in gone)
+    return [first[row[1]] for row in gone]
 
 
 async def _still_claimed(tx: SpoolTransaction, calls: Sequence[Settling]) -> list[tuple[Settlement, float]]:

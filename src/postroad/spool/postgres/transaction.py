@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class Round:
     mark: float = NEVER[0]
     now: float = NEVER[0]
     looked: int = -1
-    aside: dict[str, TicketKey] = field(default_factory=dict)
+    aside: dict[str, Sequence[TicketKey]] = field(default_factory=dict)
 
     def start(self, now: float) -> float:
         """From where on to look for tickets."""
@@ -54,9 +54,13 @@ class Round:
             self.served.clear()
         self.served.update(turns)
 
-    def put_aside(self, tickets: Mapping[str, TicketKey], skip: Collection[str]) -> None:
+    def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], skip: Collection[str]) -> None:
         """These stay where they are, as others did that are still skipped."""
-        self.aside = {to: key for to, key in self.aside.items() if to in skip} | dict(tickets)
+        self.aside = {to: keys for to, keys in self.aside.items() if to in skip} | dict(tickets)
+
+    def left_aside(self, skip: Collection[str]) -> list[TicketKey]:
+        """Those whose destinations are not skipped any more."""
+        return [key for to, keys in self.aside.items() if to not in skip for key in keys]
 
     def look_back(self) -> None:
         """Look for all tickets next time."""

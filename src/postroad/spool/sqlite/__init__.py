@@ -20,6 +20,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.sqlite.deposit import keep_one
+    from postroad.spool.sqlite.folder import running_in
     from postroad.spool.sqlite.health import check_folder
     from postroad.spool.sqlite.migration import migrate_folder, pending_folder
     from postroad.spool.sqlite.move_end import SqliteMoveEnd
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     deposit="keep_one",
+    folder="running_in",
     health="check_folder",
     migration="migrate_folder pending_folder",
     move_end="SqliteMoveEnd",

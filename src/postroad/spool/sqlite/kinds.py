@@ -37,3 +37,4 @@ class Kinds:
         self.unhold = CallKind(queue.unhold)
         self.retry = CallKind(queue.retry)
         self.delete = CallKind(partial(settling.delete, keeps_history=keeps_history))
+        self.overrule = CallKind(partial(settling.overrule, keeps_history=keeps_history))

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from postroad.spool.base import PARCELS, Parcel, Settlement, rerouted
-from postroad.spool.calls import SLICE, CompleteMessage, Settling
+from postroad.spool.calls import SLICE, CompleteMessage, Overruling, Settling
 from postroad.spool.rows import Row, text_of, write_recipients
 from postroad.spool.sqlite.keeping import add, discard
 from postroad.spool.sqlite.lanes import refresh
@@ -35,6 +35,12 @@ INSERT INTO parcel (number, destination, due_at, attempts, warned, recipients, s
 """
 _DELETE = """
 DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
+"""
+# As it was when a person read of it: not under way, nor tried since. Nobody's name has it for this one transaction.
+_TAKE = """
+UPDATE parcel SET node = '', held = 0 WHERE number = ? AND node IS NULL AND attempts = ?
+    AND coalesce(recipients, ?3) = ?3
+RETURNING destination
 """
 _RECORD = "INSERT INTO record (message, destination, at, text, node)"
 _ENDING = """
@@ -102,6 +108,23 @@ def sweep_arrivals(db: sqlite3.Connection, nows: Sequence[float]) -> list[int]:
 def delete(db: sqlite3.Connection, calls: Sequence[tuple[Sequence[int], float]], *, keeps_history: bool) -> list[int]:
     """Delete parcels (numbers, now) that are not claimed: how many."""
     return [_delete(db, parcels, now, keeps_history=keeps_history) for parcels, now in calls]
+
+
+def overrule(db: sqlite3.Connection, calls: Sequence[Overruling], *, keeps_history: bool) -> list[int]:
+    """Settle parcels that nobody has, as people decided: how many."""
+    return [_overrule(db, settlements, now, keeps_history=keeps_history) for settlements, now in calls]
+
+
+def _overrule(db: sqlite3.Connection, settlements: Sequence[Settlement], now: float, *, keeps_history: bool) -> int:
+    taken = [one for one in settlements if _take(db, one.parcel)]
+    settle(db, [(taken, now, "")], keeps_history=keeps_history)
+    refresh(db, {one.parcel.destination for one in taken})
+    return len(taken)
+
+
+def _take(db: sqlite3.Connection, parcel: Parcel) -> bool:
+    recipients = write_recipients(parcel.mail.envelope.recipients)
+    return bool(db.execute(_TAKE, (parcel.number, parcel.attempts, recipients)).fetchall())
 
 
 def _delete(db: sqlite3.Connection, parcels: Sequence[int], now: float, *, keeps_history: bool) -> int:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from postroad.views.json.lookup import HostJson, LookupJson, lookup_shape
     from postroad.views.json.protection import protection_shape
     from postroad.views.json.queue import (
+        bounce_shape,
         change_shape,
+        content_shape,
         explain_shape,
         queue_shape,
         stats_shape,
@@ -55,7 +57,7 @@ __getattr__, __dir__ = door(
     findings="rule_shape rules_shape",
     lookup="HostJson LookupJson lookup_shape",
     protection="protection_shape",
-    queue="change_shape explain_shape queue_shape stats_shape story_shape trace_shape",
+    queue="bounce_shape change_shape content_shape explain_shape queue_shape stats_shape story_shape trace_shape",
     recipients="recipients_shape",
     route="route_shape",
     scenes="arrival_shape cluster_shape demo_shape faults_shape lab_shape trial_shape up_shape words_shape",

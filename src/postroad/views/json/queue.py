@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from postroad.spool import Listed, Stats, Story
 from postroad.views.json.attempt import (
@@ -76,6 +77,7 @@ MessageJson = TypedDict(
         "recipients": dict[str, AnsweredJson | None],
         "attempts": int,
         "finished_at": float | None,
+        "content": NotRequired[str],
     },
 )
 
@@ -117,6 +119,7 @@ class ChapterJson(TypedDict):
     recipients: list[str]
     procedure: str
     route: str | None
+    by_hand: bool
     drawn: list[TargetJson]
     put_last: list[str]
     holds: bool
@@ -149,12 +152,18 @@ class StatsJson(TypedDict):
 
 
 class ChangeJson(TypedDict):
-    """`postroad queue retry`, `hold`, `release` and `delete` with --json."""
+    """`postroad queue retry`, `hold`, `release`, `move` and `delete` with --json."""
 
     version: int
     change: str
     parcels: int
     under_way: int
+
+
+class BounceJson(ChangeJson):
+    """`postroad queue bounce --json`."""
+
+    reports: int
 
 
 def queue_shape(parcels: Sequence[Listed], *, more: bool) -> QueueJson:
@@ -182,6 +191,11 @@ def story_shape(story: Story) -> MessageJson:
         "attempts": len(story.records),
         "finished_at": story.finished_at,
     }
+
+
+def content_shape(story: Story, content: bytes) -> MessageJson:
+    """`postroad queue show --content --json`: the message itself, too, in base64."""
+    return {**story_shape(story), "content": b64encode(content).decode()}
 
 
 def trace_shape(story: Story) -> TraceJson:
@@ -220,6 +234,7 @@ def explain_shape(story: Story) -> ExplainJson:
                 "recipients": list(told.recipients),
                 "procedure": told.procedure,
                 "route": told.by or None,
+                "by_hand": told.is_by_hand,
                 "drawn": [target_shape(target) for target in told.plan.targets],
                 "put_last": list(told.unhealthy),
                 "holds": told.holds,
@@ -247,8 +262,13 @@ def stats_shape(stats: Stats) -> StatsJson:
 
 
 def change_shape(change: str, parcels: int, under_way: int) -> ChangeJson:
-    """`postroad queue retry`, `hold`, `release` and `delete` with --json."""
+    """`postroad queue retry`, `hold`, `release`, `move` and `delete` with --json."""
     return {"version": VERSION, "change": change, "parcels": parcels, "under_way": under_way}
+
+
+def bounce_shape(parcels: int, reports: int, under_way: int) -> BounceJson:
+    """`postroad queue bounce --json`."""
+    return {**change_shape("given up", parcels, under_way), "reports": reports}
 
 
 def _parcel(listed: Listed) -> ParcelJson:

@@ -12,7 +12,7 @@ from postroad.views.json.findings import CheckedJson, CheckJson, RuleJson, Rules
 from postroad.views.json.lookup import LookupJson
 from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, SimulateJson
 from postroad.views.json.protection import TlsJson
-from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
+from postroad.views.json.queue import BounceJson, ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
 from postroad.views.json.scenes import (
     ArrivalJson,
@@ -56,9 +56,11 @@ ANSWERS: dict[str, type] = {
     "lab up": LabUpJson,
     "lab up --show": ArrivalJson,
     "lookup": LookupJson,
+    "queue bounce": BounceJson,
     "queue delete": ChangeJson,
     "queue hold": ChangeJson,
     "queue list": QueueJson,
+    "queue move": ChangeJson,
     "queue release": ChangeJson,
     "queue retry": ChangeJson,
     "queue show": MessageJson,

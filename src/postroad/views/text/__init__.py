@@ -2,8 +2,9 @@
 
 Stops: `blocks` (what a text is made of), `sections` (what a long answer is made of, on a page too), `simulation`,
 `trials`, `recipients`, `enforced` (of `simulate`), `comparison`, `left_out` (what has no figures in them, and why),
-`advice`, `senders`, `queue`, `attempt`, `story` (of one message), `dkim` (keys and their records), `protection` (of
-`tls`), `tls_reports`, `spools` (health, migration, move), `arrivals` (of `lab up`), `tried` (of `lab try`).
+`advice`, `senders`, `queue`, `mailq` (the same for `sendmail -bp`), `attempt`, `story` (of one message), `dkim` (keys
+and their records), `protection` (of `tls`), `tls_reports`, `spools` (health, migration, move), `arrivals` (of
+`lab up`), `tried` (of `lab try`).
 """
 
 from typing import TYPE_CHECKING

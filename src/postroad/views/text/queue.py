@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from codecs import getincrementaldecoder
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from postroad.spool import NODE, Listed, State, Stats, Story
 from postroad.views.text.attempt import contact_line
@@ -11,7 +12,7 @@ from postroad.words.mail import Envelope, Recipient, TlsWish
 from postroad.words.phrasebook import counted, moment, octets, seconds
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
-from postroad.words.visible import visible
+from postroad.words.visible import defused, visible
 
 WHEN = 39  # columns between the id and what is behind the next try
 
@@ -83,6 +84,19 @@ def told(story: Story, now: float) -> Iterator[str]:
         yield f"to        {recipient.mailbox}: {_fate(recipient, story, answers, now)}"
     if story.finished_at is not None:
         yield f"finished  {moment(story.finished_at)}"
+
+
+async def content(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The lines of a message as it is queued; what a terminal would obey, and octets that are no UTF-8, written out."""
+    decoder = getincrementaldecoder("utf-8")("backslashreplace")
+    rest = ""
+    async for piece in pieces:
+        *lines, rest = (rest + decoder.decode(piece)).split("\r\n")
+        for line in lines:
+            yield defused(line, "\t")
+    rest += decoder.decode(b"", final=True)
+    if rest:
+        yield defused(rest, "\t")
 
 
 def traced(story: Story) -> Iterator[str]:

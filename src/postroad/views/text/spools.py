@@ -8,6 +8,9 @@ from postroad.spool import DatabaseHealth, FolderHealth, Moved, NodeHealth, Pend
 from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import counted, octets, seconds
 
+MOST_TOLD = 20
+"""Messages in both spools that are named; --json names all."""
+
 
 def examined(health: SpoolHealth) -> Iterator[Block]:
     """`postroad spool check`: what is there, then what is wrong with it."""
@@ -55,8 +58,10 @@ def moved_lines(moved: Moved, source: str, target: str) -> Iterator[str]:
     yield f"{moved.left} left in {source}:"
     if moved.claimed:
         yield f"  {moved.claimed} claimed by a relay: stop it, and run this again"
-    for id_ in moved.twice:
+    for id_ in moved.twice[:MOST_TOLD]:
         yield f"  {id_} is in both: delete it in one of them (postroad queue delete {id_})"
+    if len(moved.twice) > MOST_TOLD:
+        yield f"  and {len(moved.twice) - MOST_TOLD} more in both"
 
 
 def _node(node: NodeHealth) -> str:

@@ -26,13 +26,17 @@ def tell(story: Story) -> Iterator[str]:
     """The whole story, a sentence at a time."""
     yield from _beginning(story)
     before: Route | None = None
-    for number, record in enumerate(story.records, 1):
+    number = 0  # of attempts: what was done by hand is none
+    for record in story.records:
         try:
             told = chapter(record)
         except ValueError as problem:
+            number += 1
             yield f"Attempt {number}, {moment(record.at)}: its record is damaged ({problem})."
             continue
-        yield f"Attempt {number}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
+        number += not told.is_by_hand
+        what = "By hand" if told.is_by_hand else f"Attempt {number}"
+        yield f"{what}, {moment(told.at)}{_by(told.node)}, for {listing(told.recipients, NAMED)}:"
         if told.route and told.route != before:
             yield from explain_route(told.route, PROCEDURES[told.procedure])
             before = told.route
