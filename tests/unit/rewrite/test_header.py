@@ -21,11 +21,12 @@ FIELDS = [
     *(b"Ann <%b>", b"%b", b'"Ann, of <x>" <%b>', b"=?utf-8?q?=C3=84nn?= <%b>", b"Ann\r\n\t<%b>"),
     *(b"(an (\\) inner) one) %b (x)", b"Team: Ann <%b>, Bob <bob@x.example>;, c@d.example"),
     *(b"<@a.example,@b.example:%b>", b"A. N. Other <%b>", b",, %b ,", "Änn <%b>".encode(), b" < %b > "),
-    b"x@y.example, \r\n Ann <%b>, root: ;",
+    *(b"x@y.example, \r\n Ann <%b>, root: ;", b"x@[192.0.2.1], %b", b"<>, %b, Ann <>", b"a.b@x.example, %b"),
 ]
 ODD = [
     *(b"Ann <%b", b"Ann %b", b"<%b> x", b"(%b", b'"%b', b"a: b: %b;;", b"Ann <%b>>", b"%b;", b"Ann@Bob <%b>"),
     *(b"a\\b <%b>", b"G: %b", b"%b\xff@x, %b", b"undisclosed-recipients:;", b""),
+    *(b": %b;", b"a@[192.0.2.1, %b", b"<@a,%b>", b"a@b@%b"),
 ]
 
 
