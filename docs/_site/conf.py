@@ -41,14 +41,14 @@ CONTENTS = {
 """What the side bar shows, in the order in which somebody new would read it."""
 
 
-def _tree(pages, caption=""):
-    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
+def _tree(pages, *options):
+    return "\n".join(["", "```{toctree}", ":hidden:", *options, "", *pages, "```", ""])
 
 
 def _read(_app, page, source):
     """Add the side bar, which readers of the repository would see as code, to the page as Sphinx reads it."""
     if page == root_doc:
-        source[0] += "".join(_tree([f"/{each}" for each in pages], name) for name, pages in CONTENTS.items())
+        source[0] += "".join(_tree([f"/{each}" for each in pages], f":caption: {name}") for name, pages in CONTENTS.items())
     if page == "docs/decisions/README":
         source[0] += _tree(sorted(path.stem for path in (ROOT / "docs" / "decisions").glob("0*.md")))
 
