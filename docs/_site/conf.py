@@ -48,7 +48,8 @@ def _tree(pages, *options):
 def _read(_app, page, source):
     """Add the side bar, which readers of the repository would see as code, to the page as Sphinx reads it."""
     if page == root_doc:
-        source[0] += "".join(_tree([f"/{each}" for each in pages], f":caption: {name}") for name, pages in CONTENTS.items())
+        for name, pages in CONTENTS.items():
+            source[0] += _tree([f"/{each}" for each in pages], f":caption: {name}")
     if page == "docs/decisions/README":
         source[0] += _tree(sorted(path.stem for path in (ROOT / "docs" / "decisions").glob("0*.md")))
 
