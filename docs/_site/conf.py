@@ -17,6 +17,7 @@ html_theme = "furo"
 html_title = "Postroad"
 html_show_sourcelink = False
 html_copy_source = False
+html_show_copyright = False
 html_static_path = ["style"]
 html_css_files = ["pages.css"]
 
