@@ -44,6 +44,12 @@ WITH page AS MATERIALIZED (
 )
 SELECT count, page.* FROM postroad.look LEFT JOIN page ON true
 """
+# Also of those that another node has locked, for it may leave them where they are
+_MARK = """
+SELECT turn_at FROM postroad.ticket WHERE (turn_at, turn, destination, number) > ($1, $2, $3, $4)
+    AND turn_at <= $5 AND destination <> ALL($6::text[])
+ORDER BY turn_at, turn, destination, number LIMIT 1
+"""
 _ASIDE = """
 SELECT ticket.ctid, turn_at, turn, destination, number, served_at, low_at, low_number FROM postroad.ticket
 WHERE turn_at = $1 AND turn = $2 AND destination = $3 AND number = $4 FOR UPDATE SKIP LOCKED
@@ -266,9 +272,11 @@ async def _first(tx: SpoolTransaction, asked: Claim) -> tuple[list[Any], list[An
     start = known.start(asked.now)
     looked, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
     if looked != known.looked and start > _LONG_AGO:
-        _, rows = await _page(tx, asked.now, (_LONG_AGO, *_ANY), _FEW)
+        start = _LONG_AGO
+        _, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
+    first = await tx.db.fetchval(_MARK, start, *_ANY, asked.now, list(asked.skip))
     known.looked, known.now = looked, max(known.now, asked.now)
-    known.mark = next((row["turn_at"] for row in rows if row["destination"] not in asked.skip), asked.now)
+    known.mark = asked.now if first is None else first
     return aside, rows
 
 
