@@ -63,6 +63,20 @@ def test_there_and_back(tmp_path):
     play(story())
 
 
+def test_a_destination_that_the_database_does_not_take(tmp_path):
+    """A damaged row is moved with what can be shown of it, and has its turn there."""
+
+    async def story():
+        await filled(tmp_path / "first", [(1, 30, b"", "waits")])
+        with closing(sqlite3.connect(tmp_path / "first" / "spool.db")) as db, db:
+            db.execute("UPDATE parcel SET destination = 'a' || char(0) || '.example'")
+        await move(tmp_path / "first", DATABASE)
+        async with spool_at(DATABASE, node="one") as spool:
+            return [parcel.destination for parcel in await spool.claim(NOW, 9, each=9)]
+
+    assert ["a\ufffd.example"] == play(story())
+
+
 SMALL = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finishes"), (1, 40, b"", "holds")]
 BOTH = pytest.mark.parametrize("source", ["folder", "database"])
 

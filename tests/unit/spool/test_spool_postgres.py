@@ -305,17 +305,21 @@ def test_a_destination_that_was_skipped_has_its_turn_as_soon_as_it_is_not(ticket
 
 
 def test_a_missing_ticket_is_drawn_again():
-    """Within the hour, and at each start of a node: nothing waits for ever."""
+    """Within the hour, and at each start of a node: nothing waits for ever, nor for later mail of its destination."""
 
     async def story(one):
-        await one.add(letter("m1"), BODY)
+        await one.add(letter("m1", "x@a.example"), BODY)
+        await one.add(letter("m2", "x@b.example"), BODY)
         async with a_client() as db:
             await db.execute("DELETE FROM postroad.ticket")
-        lost = await one.claim(NOW, 1, each=1)
-        await one.clock_set_back(NOW, NOW + 1)
-        return lost, len(await one.claim(NOW, 1, each=1))
+            await one.add(letter("m3", "x@b.example", at=NOW + 60), BODY)
+            lost = await one.claim(NOW, 9, each=9)
+            for _ in range(2):  # the second time none is missing
+                await one.clock_set_back(NOW, NOW + 60)
+            drawn = await db.fetchval("SELECT count(*) FROM postroad.ticket")
+        return lost, drawn, [parcel.mail.id for parcel in await one.claim(NOW, 9, each=9)]
 
-    assert ((), 1) == run(story, "one")
+    assert ((), 3, ["m1", "m2"]) == run(story, "one")
 
 
 def test_mail_of_version_1_has_its_turn():

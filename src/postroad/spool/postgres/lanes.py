@@ -105,25 +105,27 @@ SELECT greatest(next.due_at, $1), turn, destination, $1, next.due_at, next.numbe
 FROM lane CROSS JOIN LATERAL ({_NEXT}) AS next
 """
 # Each step of the recursion seeks the next name in the index: DISTINCT would read every parcel
-_NAMES = f"""
-WITH RECURSIVE name (destination) AS (
-    (SELECT destination FROM postroad.parcel WHERE {_WAITS} {{more}} AND destination > $1
-     ORDER BY destination LIMIT 1)
+_FIRSTS = f"""
+WITH RECURSIVE first AS (
+    (SELECT {{columns}} FROM postroad.parcel WHERE {_WAITS} {{more}} AND destination > $1 ORDER BY {{columns}} LIMIT 1)
     UNION ALL
-    SELECT (SELECT destination FROM postroad.parcel WHERE {_WAITS} {{more}}
-            AND destination > name.destination ORDER BY destination LIMIT 1)
-    FROM name WHERE name.destination IS NOT NULL
+    SELECT next.* FROM first CROSS JOIN LATERAL (
+        SELECT {{columns}} FROM postroad.parcel WHERE {_WAITS} {{more}} AND destination > first.destination
+        ORDER BY {{columns}} LIMIT 1
+    ) AS next
 )
 """
-_STRANDED = (
-    _NAMES.format(more="AND waits_for_host") + "SELECT destination FROM name WHERE destination IS NOT NULL LIMIT $2"
-)
+_STRANDED = _FIRSTS.format(columns="destination", more="AND waits_for_host") + "SELECT destination FROM first LIMIT $2"
+# A ticket that stands for a destination's first parcel, and has its turn in time, stands for all of them
 _MISSING = f"""
-{_NAMES.format(more="")}
+{_FIRSTS.format(columns="destination, due_at, number", more="")}
 INSERT INTO postroad.ticket {_COLUMNS}
-SELECT '-infinity', 0, destination, '-infinity', '-infinity', 0
-FROM name LEFT JOIN (SELECT DISTINCT destination FROM postroad.ticket) AS known USING (destination)
-WHERE destination IS NOT NULL AND known.destination IS NULL
+SELECT due_at, 0, destination, '-infinity', due_at, first.number FROM first LEFT JOIN (
+    SELECT DISTINCT ticket.destination FROM postroad.ticket CROSS JOIN LATERAL (
+        SELECT due_at, number FROM postroad.parcel WHERE parcel.destination = ticket.destination AND {_WAITS}
+        ORDER BY due_at, number LIMIT 1
+    ) AS its WHERE (low_at, low_number) <= (its.due_at, its.number) AND turn_at <= greatest(its.due_at, served_at)
+) AS known USING (destination) WHERE known.destination IS NULL
 """
 _OF_OLD_NODES = f"""
 INSERT INTO postroad.ticket {_COLUMNS}
@@ -193,7 +195,7 @@ async def retry_stranded(tx: SpoolTransaction, asked: Sequence[tuple[str, float]
 
 
 async def clock_set_back(tx: SpoolTransaction, nows: Sequence[float]) -> list[None]:
-    """No destination was served later than now, and none with parcels is without a ticket."""
+    """No destination was served later than now, and none with parcels is without the ticket of its first."""
     for now in nows:
         await tx.db.fetch(_NOT_AHEAD, now)
         await tx.db.fetch(_MISSING, "")

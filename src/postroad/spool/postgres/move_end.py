@@ -280,7 +280,7 @@ async def _adopt_open(tx: SpoolTransaction, number: int, one: MovedMessage) -> N
     await tx.db.execute(_MESSAGE, number, *row)
     await tx.db.executemany(_PARCEL, [_parcel(number, *parcel) for parcel in one.parcels])
     await tx.db.executemany(_RECORD, [(number, *_record(*of)) for of in one.records])
-    tx.wait([(to, due_at, number * PARCELS + place) for place, to, due_at, held, *_ in one.parcels if not held])
+    tx.wait([(plain(to), due_at, number * PARCELS + place) for place, to, due_at, held, *_ in one.parcels if not held])
 
 
 async def _adopt_past(tx: SpoolTransaction, number: int, one: MovedMessage) -> None:
