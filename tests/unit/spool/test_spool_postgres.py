@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import asyncpg
 import pytest
@@ -302,6 +303,44 @@ def test_a_destination_that_was_skipped_has_its_turn_as_soon_as_it_is_not(ticket
         )
 
     assert ([1, 0], None, True, tickets, ()) == run(story, "one", "two")
+
+
+@pytest.mark.parametrize("more", [1, 20])
+def test_no_ticket_of_who_was_skipped_is_forgotten(more):
+    """Not with others that come meanwhile, nor by a claim that has enough before it, or finds it locked, or fails."""
+
+    async def story(one):
+        for name in ("a", "b"):
+            await one.add(letter(name, f"x@{name}.example"), BODY)
+        await one.claim(NOW + 60, 1, each=1, skip={"a.example", "b.example"})
+        for n in range(more):
+            await one.add(letter(f"a{n}", "x@a.example", at=NOW + 50 + n / 100), BODY)
+        taken = [await one.claim(NOW + 60, 1, each=1, skip={"a.example", "b.example"}) for _ in range(2)]
+        async with a_client() as db, db.transaction():
+            await db.execute("SELECT FROM postroad.ticket FOR UPDATE")
+            taken += [await one.claim(NOW + 60, 1, each=1)]
+        with patch.object(of_lanes, "_return", side_effect=NotImplementedError), pytest.raises(NotImplementedError):
+            await one.claim(NOW + 60, 1, each=1)
+        taken += [await one.claim(NOW + 60, 1, each=1) for _ in range(3)]
+        return [[parcel.mail.id for parcel in some] for some in taken], await one.next_due() is None
+
+    assert ([[], [], [], ["a"], ["b"], ["a0"]], more == 1) == run(story, "one")
+
+
+@pytest.mark.parametrize("name", ["two", ""])
+def test_what_waits_since_long_ago_is_seen_by_all(name):
+    """Another node, or a tool, lets mail wait that a relay would have claimed before, had it been there."""
+
+    async def story(one):
+        other = await PostgresSpool.open(database(), node=name, accepted=UNSAFE)
+        for spool in (one, other) if name else (one,):
+            await spool.claim(NOW + 60, 1, each=1)
+        await other.add(letter("m1"), BODY)
+        found = await one.claim(NOW + 60, 1, each=1)
+        await other.close()
+        return len(found)
+
+    assert 1 == run(story, "one")
 
 
 def test_a_missing_ticket_is_drawn_again():

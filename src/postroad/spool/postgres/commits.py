@@ -103,9 +103,11 @@ class GroupCommits:
             try:
                 await self._transact(calls)
             except InDoubt as doubt:
+                self._life.round.look_back()
                 self._doubts.append((doubt.transaction, [_kept(each) for each in calls]))
                 return trouble_with(self._connections.where, ConnectionError(str(doubt)))
             except Exception as problem:  # noqa: BLE001  # a fault must reach its caller, and leave the writer alive
+                self._life.round.look_back()  # what is remembered of it did not happen
                 if obstacle := await self._obstacle(problem, patience):
                     return trouble_with(self._connections.where, obstacle) or obstacle
             else:

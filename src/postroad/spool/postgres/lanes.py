@@ -15,10 +15,10 @@ from typing import Any
 from postroad.spool.base import Parcel
 from postroad.spool.calls import HASTENED, Claim, Release
 from postroad.spool.postgres.connections import Db
-from postroad.spool.postgres.transaction import MARGIN_S, NEVER, Place, Round, SpoolTransaction, TicketKey
+from postroad.spool.postgres.transaction import FEW, MARGIN_S, NEVER, Place, Round, SpoolTransaction, TicketKey
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, read_parcel
 
-_FEW, _MANY = 8, 256  # tickets looked at in one statement
+_MANY = 256  # tickets looked at in one statement, at most
 _LONG_AGO = float("-inf")
 _ANY = (-1, "", -1)  # before any ticket of a time
 
@@ -50,10 +50,15 @@ SELECT turn_at FROM postroad.ticket WHERE (turn_at, turn, destination, number) >
     AND turn_at <= $5 AND destination <> ALL($6::text[])
 ORDER BY turn_at, turn, destination, number LIMIT 1
 """
-_ASIDE = """
-SELECT ticket.ctid, turn_at, turn, destination, number, served_at, low_at, low_number FROM postroad.ticket
-WHERE turn_at = $1 AND turn = $2 AND destination = $3 AND number = $4 FOR UPDATE SKIP LOCKED
+_THESE = """
+FROM unnest($1::double precision[], $2::bigint[], $3::text[], $4::bigint[]) AS key (turn_at, turn, destination, number)
+CROSS JOIN LATERAL (
+    SELECT ctid, ticket.* FROM postroad.ticket WHERE ticket.turn_at = key.turn_at AND ticket.turn = key.turn
+        AND ticket.destination = key.destination AND ticket.number = key.number LIMIT 1 {}
+) AS ticket
 """
+_THERE = f"SELECT ticket.turn_at, ticket.turn, ticket.destination, ticket.number {_THESE.format('')}"
+_ASIDE = f"SELECT ticket.* {_THESE.format('FOR UPDATE SKIP LOCKED')}"
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT found.number, found.due_at, lane.place
@@ -79,7 +84,7 @@ INSERT INTO postroad.ticket {_COLUMNS}
 SELECT greatest(next.due_at, lane.served_at), lane.turn, lane.destination, lane.served_at, next.due_at, next.number
 FROM unnest($1::text[], $2::bigint[], $3::double precision[], $4::double precision[], $5::bigint[])
     AS lane (destination, turn, served_at, low_at, low_number) CROSS JOIN LATERAL ({_NEXT}) AS next
-RETURNING destination, turn_at
+RETURNING turn_at, turn, destination, number
 """
 _HOLD_DAMAGED = "UPDATE postroad.parcel SET held = true, holder = NULL, said = $2 WHERE number = $1"
 _RELEASE = """
@@ -216,7 +221,7 @@ async def stranded(db: Db, after: str, limit: int) -> tuple[str, ...]:
 
 async def next_due(db: Db, skip: Sequence[str], known: Round) -> float | None:
     """When a claim that skips these next finds something: the exact time of the tickets whose bounds are lowest."""
-    limit, start = _FEW, min([known.mark, *[key[0] for key in known.left_aside(skip)]])
+    limit, start = FEW, min([known.mark, *[key[0] for key in known.left_aside(skip)]])
     while True:
         rows = await db.fetch(_BOUNDS, skip, start - MARGIN_S, limit)
         exact = [(row["exact"], known.served.get(row["destination"], NEVER)[0]) for row in rows]
@@ -244,7 +249,7 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
     taken: list[Parcel] = []
     done: dict[str, bool] = {}  # destination -> whether it was served
     later: list[_Lane] = []
-    aside, rows, size = *await _first(tx, asked), _FEW
+    aside, rows, size = *await _first(tx, asked), FEW
     while True:
         later += [lane for lane in _found(tx, lanes, [*aside, *rows]) if lane.destination not in asked.skip]
         is_last = len(rows) < size
@@ -257,12 +262,11 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
             break
         aside, size, after = [], min(size * 2, _MANY), _key(rows[-1])
         rows = (await _page(tx, asked.now, after, size))[1]
-    skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     # One does for many; and who was served here has its turn behind tickets that are older than that
-    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}
+    done |= {to: False for to, lane in lanes.items() if to in asked.skip and len(lane.tickets) > FEW}
     done |= {lane.destination: False for lane in later if lane.turn > lane.keys[0][:2]}
-    tx.life.round.put_aside({to: lane.keys for to, lane in skipped.items() if to not in done}, asked.skip)
-    await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)
+    await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked)
+    tx.life.round.put_aside([key for to in lanes.keys() & set(asked.skip) - done.keys() for key in lanes[to].keys])
     tx.claims |= bool(taken)
     return taken
 
@@ -270,12 +274,16 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
 async def _first(tx: SpoolTransaction, asked: Claim) -> tuple[list[Any], list[Any]]:
     """Tickets that lie before the mark for they were skipped until now, and the first ones from the mark on."""
     known = tx.life.round
-    aside = [row for key in known.left_aside(asked.skip) for row in await tx.db.fetch(_ASIDE, *key)]
+    aside: list[Any] = []
+    if keys := known.left_aside(asked.skip):
+        there = {tuple(row) for row in await tx.db.fetch(_THERE, *_columns(keys, 4))}
+        known.take(key for key in keys if key not in there)
+        aside = sorted(await tx.db.fetch(_ASIDE, *_columns(keys, 4)), key=_key)
     start = known.start(asked.now)
-    looked, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
+    looked, rows = await _page(tx, asked.now, (start, *_ANY), FEW)
     if looked != known.looked and start > _LONG_AGO:
         start = _LONG_AGO
-        _, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
+        _, rows = await _page(tx, asked.now, (start, *_ANY), FEW)
     first = await tx.db.fetchval(_MARK, start, *_ANY, asked.now, list(asked.skip))
     known.looked, known.now = looked, max(known.now, asked.now)
     known.mark = asked.now if first is None else first
@@ -322,20 +330,22 @@ def _served(lanes: Sequence[_Lane], some: Sequence[Parcel], *, is_full: bool) ->
     return {lane.destination: lane.destination in served for lane in lanes}
 
 
-async def _return(tx: SpoolTransaction, lanes: Sequence[_Lane], served: Sequence[str], now: float) -> None:
+async def _return(tx: SpoolTransaction, lanes: Sequence[_Lane], served: Sequence[str], asked: Claim) -> None:
     """Take the tickets of these destinations, and draw one for what is left of each."""
     if not lanes:
         return
     known = tx.life.round
     turns = await tx.db.fetch(_NEXT_TURNS, len(served)) if served else ()
-    known.serve({to: (now, turn) for to, (turn,) in zip(served, turns, strict=True)})
+    known.serve({to: (asked.now, turn) for to, (turn,) in zip(served, turns, strict=True)})
     rows = []
     for lane in lanes:
         served_at, turn = known.served.get(lane.destination, (lane.served_at, lane.turn[1]))
         rows.append((lane.destination, turn, served_at, *lane.low))
     left = await tx.db.fetch(_RETURN, *_columns(rows, 5), [ticket for lane in lanes for ticket in lane.tickets])
-    known.mark = min([known.mark, *[row[1] for row in left]])  # those of who is skipped may lie before it
-    for destination in {lane.destination for lane in lanes}.difference(row[0] for row in left):
+    known.take(key for lane in lanes for key in lane.keys)
+    known.put_aside([_key(row) for row in left if row["destination"] in asked.skip])
+    known.mark = min([known.mark, *[row["turn_at"] for row in left if row["destination"] not in asked.skip]])
+    for destination in {lane.destination for lane in lanes}.difference(row["destination"] for row in left):
         known.served.pop(destination, None)
 
 
