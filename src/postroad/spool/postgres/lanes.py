@@ -263,6 +263,8 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
             break
         aside, size, after = [], min(size * 2, _MANY), _key(rows[-1])
         rows = (await _page(tx, asked.now, after, size))[1]
+    if not is_last:  # of who is skipped there may be more
+        tx.life.round.mark = min(tx.life.round.mark, rows[-1]["turn_at"])
     skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     # One does for many; and who was served here has its turn behind tickets that are older than that
     done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}
