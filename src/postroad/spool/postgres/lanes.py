@@ -18,7 +18,8 @@ from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.transaction import MARGIN_S, NEVER, Place, Round, SpoolTransaction, TicketKey
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, read_parcel
 
-_FEW, _MANY = 8, 256  # tickets looked at in one statement
+_FEW, _MANY = 64, 256  # tickets looked at in one statement
+_ALIKE = 8  # tickets that a destination may keep while it is skipped
 _LONG_AGO = float("-inf")
 _ANY = (-1, "", -1)  # before any ticket of a time
 
@@ -267,7 +268,7 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
         tx.life.round.mark = min(tx.life.round.mark, rows[-1]["turn_at"])
     skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     # One does for many; and who was served here has its turn behind tickets that are older than that
-    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}
+    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _ALIKE}
     done |= {lane.destination: False for lane in later if lane.turn > lane.keys[0][:2]}
     tx.life.round.put_aside({to: lane.keys for to, lane in skipped.items() if to not in done}, asked.skip)
     await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)

@@ -12,6 +12,9 @@ from postroad.spool.postgres.connections import Db
 MARGIN_S = 5.0
 """How far before its mark a node looks for tickets: clocks differ, and commits take a while."""
 
+ASIDE = 64
+"""Tickets that a node remembers of a destination that it skips."""
+
 SERVED = 100_000
 """Destinations of which a node remembers when they had their turn."""
 
@@ -56,7 +59,10 @@ class Round:
 
     def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], skip: Collection[str]) -> None:
         """These stay where they are, as others did that are still skipped."""
-        self.aside = {to: keys for to, keys in self.aside.items() if to in skip} | dict(tickets)
+        kept = {to: keys for to, keys in self.aside.items() if to in skip}
+        self.aside = kept | {to: sorted({*kept.get(to, ()), *keys}) for to, keys in tickets.items()}
+        if any(len(keys) > ASIDE for keys in self.aside.values()):
+            self.look_back()  # the next claim makes one of them all
 
     def left_aside(self, skip: Collection[str]) -> list[TicketKey]:
         """Those whose destinations are not skipped any more."""
