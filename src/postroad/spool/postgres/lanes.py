@@ -247,6 +247,7 @@ async def _draw(tx: SpoolTransaction, waiting: Mapping[str, Place]) -> None:
 
 async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
     """Destinations in their turn, a few at first: mostly these have enough."""
+    known = tx.life.round
     lanes: dict[str, _Lane] = {}
     taken: list[Parcel] = []
     done: dict[str, bool] = {}  # destination -> whether it was served
@@ -265,12 +266,13 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
         aside, size, after = [], min(size * 2, _MANY), _key(rows[-1])
         rows = (await _page(tx, asked.now, after, size))[1]
     if not is_last:  # of who is skipped there may be more
-        tx.life.round.mark = min(tx.life.round.mark, rows[-1]["turn_at"])
+        known.mark = min(known.mark, rows[-1]["turn_at"])
     skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     # One does for many; and who was served here has its turn behind tickets that are older than that
     done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _ALIKE}
     done |= {lane.destination: False for lane in later if lane.turn > lane.keys[0][:2]}
-    tx.life.round.put_aside({to: lane.keys for to, lane in skipped.items() if to not in done}, asked.skip)
+    left = {to: lane.keys for to, lane in lanes.items() if to not in done and (to in skipped or to in known.aside)}
+    known.put_aside(left, set(done).difference(skipped))
     await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)
     tx.claims |= bool(taken)
     return taken

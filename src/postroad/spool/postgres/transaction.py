@@ -57,9 +57,9 @@ class Round:
             self.served.clear()
         self.served.update(turns)
 
-    def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], skip: Collection[str]) -> None:
-        """These stay where they are, as others did that are still skipped."""
-        kept = {to: keys for to, keys in self.aside.items() if to in skip}
+    def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], looked_at: Collection[str]) -> None:
+        """These stay where they are, as others did whose destinations were not looked at now either."""
+        kept = {to: keys for to, keys in self.aside.items() if to not in looked_at}
         self.aside = kept | {to: sorted({*kept.get(to, ()), *keys}) for to, keys in tickets.items()}
         if any(len(keys) > ASIDE for keys in self.aside.values()):
             self.look_back()  # the next claim makes one of them all
