@@ -17,17 +17,17 @@ demo: setup
 	$(BIN)/postroad demo
 
 # Half as many processes again as there are cores: some tests wait for the wire
-# What is new is compiled once, on the core that mypy leaves idle, not in each of them
+# mypy has one core beside them
 # ARGS="--shuffled 2": the files, and the tests of each, in another order
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest --collect-only -q >/dev/null 2>&1 & $(BIN)/mypy; status=$$?; wait; exit $$status
-	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
+	@$(BIN)/mypy & types=$$!; $(BIN)/pytest --processes $(PROCESSES) $(ARGS); tests=$$?; \
+	  wait $$types || { echo "mypy has found errors: they stand above"; exit 1; }; exit $$tests
 
 # The properties with a hundred times as many examples, drawn anew, and every case of the large enumerations
 thorough: setup
-	$(BIN)/pytest -n $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
+	$(BIN)/pytest --processes $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
 
 # Other people's mail servers, for the tests that meet them: Debian packages unpacked into .peers, nothing installed
 peers: .peers/ready

@@ -11,33 +11,26 @@ import random
 import sys
 from itertools import groupby
 
-import pytest
 import typer.testing
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
+
+from tests.support.processes import run_tests
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
-os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdist sets it
+os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
 
 # Hundreds of tests run commands: the tree of them is built once for all, not anew for each
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
-TOGETHER = {  # in one process
-    "tests/interop/": "interop",  # these share servers on fixed ports
-    "tests/test_layers.py": "sources",  # these read all our files, and parse each once
-    "tests/docs/test_glossary.py": "sources",
-    "tests/docs/test_rfc.py": "sources",
-    "tests/unit/cli/test_screen.py": "sources",
-    "tests/unit/words/test_phrasebook.py": "sources",
-}
-
 
 def pytest_addoption(parser):
     """See above."""
+    parser.addoption("--processes", metavar="NUMBER", type=int, default=1, help="run the files in so many processes")
     parser.addoption("--shuffled", metavar="SEED", help="run the files, and the tests of each file, in another order")
 
 
@@ -62,17 +55,13 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [test for tests in files for test in rng.sample(tests, len(tests))]
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """The tests of a file run in one process, so that what they share is made once; those that wait begin first."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            which = (group for start, group in TOGETHER.items() if nodeid.startswith(start))
-            return next(which, nodeid.partition("::")[0])
-
-    return ByFile(config, log)
+def pytest_runtestloop(session):
+    """In one process, pytest's own loop runs them."""
+    processes = session.config.getoption("--processes")
+    if processes == 1 or session.testsfailed or session.config.option.collectonly:
+        return None
+    run_tests(session, processes)
+    return True
 
 
 def pytest_sessionfinish():

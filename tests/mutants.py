@@ -76,7 +76,7 @@ def text_of(path, node, new):
 
 def is_noticed(source, room, longest_s=None):
     """Whether the tests of a room fail with this source, or take longer."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", f"tests/unit/{room}"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/unit/{room}"]
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=longest_s, check=False)

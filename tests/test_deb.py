@@ -22,14 +22,14 @@ from tests.support.patience import PATIENCE_S
 ROOT = Path(__file__).parents[1]
 DEB = ROOT / "packaging" / "deb"
 NEEDED = ("dpkg-deb", "dpkg", "systemd-sysusers", "systemd-tmpfiles", "deb-systemd-helper", "setpriv", "unshare", "ip")
-LAID = """
-set -eu
-exec 2>&1
+PLAY = 'exec 2>&1; sh -euc "$LAYER" || exit 77; exec chroot "$ROOM/all" sh -eu /mnt/inside'
+LAYER = """
 mount -t tmpfs tmpfs "$ROOM"
 mkdir "$ROOM/upper" "$ROOM/work" "$ROOM/all"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$ROOM/upper,workdir=$ROOM/work" "$ROOM/all" || exit 77
+mount -t overlay overlay -o "lowerdir=/,upperdir=$ROOM/upper,workdir=$ROOM/work" "$ROOM/all"
 cd "$ROOM/all"
-[ -x usr/bin/python3 ] && [ -d var/lib/dpkg/info ] || exit 77
+[ -x usr/bin/python3 ] && [ -d var/lib/dpkg ]
+rm -rf etc/postroad var/lib/postroad
 mount -t tmpfs tmpfs run
 mount --rbind /proc proc
 mount --rbind /dev dev
@@ -44,7 +44,6 @@ for slow in py3compile py3clean; do
     chmod 755 usr/local/bin/$slow
 done
 ip link set lo up
-exec chroot . sh -eu /mnt/inside
 """
 INSIDE = """
 install="dpkg --force-unsafe-io --force-depends --install /mnt/postroad.deb"
@@ -131,6 +130,14 @@ def test_what_a_settings_file_of_the_package_suggests_is_right(tmp_path):
     )
 
 
+def test_the_links_of_the_mta_have_a_program_and_a_page(build):
+    """Other programs know a mail server by these names; all of them are one program, which the wheel has."""
+    programs = {Path(target).name for link, target in build.LINKS.items() if "/man/" not in link}
+    assert {"postroad-sendmail"} == programs
+    assert (ROOT / "share/man/man1/postroad-sendmail.1").is_file()
+    assert "postroad-sendmail" in build.PROJECT["scripts"]
+
+
 @pytest.mark.root
 def test_the_package_is_installed_started_upgraded_removed_and_purged(build, tmp_path):
     """On this Debian, under a layer that is thrown away: settings stay, and mail is never deleted unsaid."""
@@ -177,11 +184,12 @@ def _lay_over(room, shipped):
     env = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "DEBIAN_FRONTEND": "noninteractive",
+        "LAYER": LAYER,
         "ROOM": str(room),
         "SHIPPED": str(shipped),
         "SITE": sysconfig.get_path("purelib"),
     }
-    words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", LAID]
+    words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", PLAY]
     done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     if done.returncode == 77 or done.stderr.startswith("unshare:"):
         pytest.skip(f"no layer can be laid over this system here: {done.stdout}{done.stderr}")

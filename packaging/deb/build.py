@@ -29,6 +29,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 TREE = HERE.parents[1]
 PYTHON = "/usr/bin/python3"
+TOOLS = ("dpkg", "dpkg-deb", "strip", PYTHON)  # strip: of binutils
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
 VERSION = f"{PROJECT['version']}-1"
 HOME = Path("usr/lib/postroad")
@@ -79,7 +80,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--to", type=Path, default=TREE / "dist")
     to = parser.parse_args().to
-    to.mkdir(exist_ok=True)
+    if lacking := [name for name in TOOLS if shutil.which(name) is None]:
+        parser.error(f"build it on the Debian it is for; this system has no {', '.join(lacking)}")
+    to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, stage in (("postroad", stage_program), ("postroad-mta", stage_links)):
             root = Path(folder, name)

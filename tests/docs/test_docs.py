@@ -80,7 +80,7 @@ def _shown_commands():
         for line in [*lines, *spans]:
             for part in re.split(r"[|;&()]+|\bdo\b", line.partition(" #")[0]):
                 if part.strip().startswith("postroad "):
-                    yield page, part.split()[1:]
+                    yield page, part.partition(" -- ")[0].split()[1:]  # behind it stands somebody else's command
 
 
 def _lines(block):

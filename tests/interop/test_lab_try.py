@@ -11,7 +11,10 @@ from tests.interop.conftest import folder_for_others
 from tests.interop.packages import PEERS, environment, want_packages, want_root
 
 pytestmark = pytest.mark.root
-SEEN = ("families-equals", "many-levels", "met-r450", "null-mx")  # in each of which Exim and Postfix differ, or end
+# Situations whose end is seen, however slow the machine: Exim's command ends with its attempt, Postfix takes none here
+# that is not delivered or returned
+OF_EXIM = ("families-equals", "many-levels", "met-r450")
+OF_POSTFIX = ("equals", "met-refuse", "met-g554", "met-starttls-454", "met-r550", "null-mixed")
 OF_PEERS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PERL5LIB", "MAIL_CONFIG", "POSTLOG_SERVICE", "POSTLOG_HOSTNAME")
 NSS = ("NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP")
 EXIM = """
@@ -41,11 +44,11 @@ def _in(surroundings, *command):
     return ["env", *(f"{name}={surroundings[name]}" for name in (*OF_PEERS, *NSS) if name in surroundings), *command]
 
 
-def _tried(command, daemon=(), situations=SEEN):
+def _tried(situations, command, daemon=()):
     """What `lab try` says."""
     only = [word for name in situations for word in ("--only", name)]
     behind = ["--daemon", shlex.join(map(str, daemon))] if daemon else []
-    words = [*only, *behind, "--settle", "1", "--json", "--", *map(str, command)]
+    words = [*only, *behind, "--settle", "100" if daemon else "0.1", "--json", "--", *map(str, command)]
     done = subprocess.run(
         [sys.executable, "-m", "postroad", "lab", "try", *words], capture_output=True, text=True, check=False
     )
@@ -69,28 +72,28 @@ def packages():
 
 
 def test_exim_is_what_its_model_says(packages):
-    """Hosts and addresses at random, IPv6 in front, five of eight, one beyond for each preference."""
+    """IPv6 in front, whatever the host; five equals of six, and one of each preference beyond; on after 450."""
     with folder_for_others() as folder:
         servers.give_away(folder)
         (folder / "conf").write_text(EXIM.format(peers=PEERS, folder=folder, others=servers.OTHERS))
         surroundings = servers._exim_environment(folder)
         command = [PEERS / "usr/sbin/exim4", "-C", folder / "conf", "-odf", "-oi", "-f", "{from}", "{to}"]
-        told = _tried(_in(surroundings, *command))
+        told = _tried(OF_EXIM, _in(surroundings, *command))
     assert ([], 0) == _explained(told, "exim")
 
 
 def test_postfix_is_what_its_model_says(packages):
-    """Addresses at random, whatever their host and family, five of eight, two sessions; it is handed to a daemon."""
+    """On to the next address after a refusal or a 554, in clear after 454, returned for a null MX beside another."""
     with folder_for_others() as folder:
         master = servers.lay_postfix(folder, "inet_protocols = all\n", "")
         command = [PEERS / "usr/sbin/sendmail", "-i", "-f", "{from}", "{to}"]
-        told = _tried(_in(master.surroundings, *command), _in(master.surroundings, *master.command))
+        told = _tried(OF_POSTFIX, _in(master.surroundings, *command), _in(master.surroundings, *master.command))
     assert ([], 0) == _explained(told, "postfix")
 
 
 def test_swaks_goes_no_further_than_the_first_address(packages):
     """A tool, and no mail server: its file says so."""
-    told = _tried(_in(environment(), PEERS / "usr/bin/swaks", "--to", "{to}", "--from", "{from}"), (), ("met-refuse",))
+    told = _tried(("met-refuse",), _in(environment(), PEERS / "usr/bin/swaks", "--to", "{to}", "--from", "{from}"))
     contacts = [message["contacts"] for message in told["situations"][0]["messages"]]
     if not any(contacts):
         pytest.skip("this swaks has no Net::DNS, and finds no exchanger")

@@ -3,7 +3,7 @@
 # Postfix and Exim, which conflict as packages, stand beside each other and the machine stays as it is. Needs no root.
 set -eu
 cd "$(dirname "$0")/../.."
-wanted="postfix exim4-daemon-light exim4-base swaks libnet-ssleay-perl libnss-wrapper knot unbound opendkim rspamd pgbouncer prometheus"
+wanted="postfix exim4-daemon-light exim4-base swaks libnet-dns-perl libnet-ssleay-perl libnss-wrapper knot unbound opendkim rspamd pgbouncer prometheus"
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
   echo "make peers: the packages are Debian's, and there is no apt-get and dpkg here" >&2

@@ -16,6 +16,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
+from uuid import uuid4
 
 import asyncpg
 
@@ -30,6 +31,7 @@ UNSAFE = AcceptedRisks(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
 TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "ticket", "record", "past", "lesson"]
+_RUN = uuid4().hex[:12]  # its processes are forks of this one
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
 WIPE += "; UPDATE postroad.spool SET version = 2, serves = 1, remembers_from = '-infinity'"
 
@@ -95,7 +97,7 @@ def room_for_a_server():
 @cache
 def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
-    server = Server(room_for_a_server() / f"postroad-{_run_id()}", FAST)
+    server = Server(room_for_a_server() / f"postroad-{_RUN}", FAST)
     server.root.mkdir(exist_ok=True)
     lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -224,11 +226,7 @@ def _copied(package):
 
 
 def _programs():
-    return Path(tempfile.gettempdir()) / f"postroad-programs-{_run_id()}"
-
-
-def _run_id():
-    return os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:12]
+    return Path(tempfile.gettempdir()) / f"postroad-programs-{_RUN}"
 
 
 def _user():

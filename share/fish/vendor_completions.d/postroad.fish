@@ -379,7 +379,7 @@ complete -c postroad -n '__postroad_below lab faults' -s h -l help -d 'Show this
 complete -c postroad -n '__postroad_below lab try' -l daemon -x -d 'Keep this running meanwhile: the server that COMMAND hands mail to.'
 complete -c postroad -n '__postroad_below lab try' -l only -x -d 'Only this situation; may be repeated.'
 complete -c postroad -n '__postroad_below lab try' -l limit -x -d 'How long a message may take at most. [default: 150.0; 1<=x<=86400]'
-complete -c postroad -n '__postroad_below lab try' -l settle -x -d 'A message is over when nothing happens so long. [default: 2.0; 0.1<=x<=3600]'
+complete -c postroad -n '__postroad_below lab try' -l settle -x -d 'A message is over when nothing happens so long. [default: 5.0; 0.1<=x<=3600]'
 complete -c postroad -n '__postroad_below lab try' -l title -x -d 'The title in the sender\'s file.'
 complete -c postroad -n '__postroad_below lab try' -l toml -d 'Print only the sender\'s file, for --sender FILE.toml.'
 complete -c postroad -n '__postroad_below lab try' -l json -d 'Print one JSON object (docs/reference/json.md).'

@@ -180,7 +180,7 @@ def try_(
     settle: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0.1, max=3600, help="A message is over when nothing happens so long."),
-    ] = 2.0,
+    ] = 5.0,
     title: Annotated[str, typer.Option(metavar="TEXT", help="The title in the sender's file.")] = "",
     toml: Annotated[bool, typer.Option("--toml", help="Print only the sender's file, for --sender FILE.toml.")] = False,
     json: options.Json = False,

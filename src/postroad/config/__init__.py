@@ -5,12 +5,12 @@ Rule 2: only `doubts` opens what a setting names (certificates, folders), and it
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `unset` (what holds where there is none), `values` (times, sizes, networks as
-people write them), `kinds` (the same for pydantic), `model` (every setting), `table`, `bounds`, `aliases`, `rewrite`,
-`spool` and `tls_report` (of it: what all tables are, those of how much clients may send, and four more),
-`contradictions` (what two of them say against each other), `loading` (a file, as the settings it has), `brief` (some of
-them, in no time), `identity` (who this machine is by them), `problems` (what is wrong with a file, in sentences),
-`show` (the settings in effect, as TOML, and the reference), `doubts` (what can be used, but is hardly meant, or cannot
-work).
+people write them), `senders` (tables of them), `kinds` (the same for pydantic), `model` (every setting), `table`,
+`bounds`, `aliases`, `rewrite`, `spool` and `tls_report` (of it: what all tables are, those of how much clients may
+send, and four more), `contradictions` (what two of them say against each other), `loading` (a file, as the settings it
+has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what is wrong with a
+file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be used, but is
+hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING

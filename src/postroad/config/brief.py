@@ -155,7 +155,7 @@ def brief_of(config: Config) -> Brief:
 
 def _plain(tables: Table, folder: Path) -> Brief:
     """Of a file that says nothing unusual; some error of another one."""
-    if not tables.keys() <= TABLES or tables.get("rewrite") or "senders" in _table(tables, "relay"):
+    if not tables.keys() <= TABLES:
         raise KeyError
     spool, limits, hostname = _table(tables, "spool"), _table(tables, "limits"), tables.get("hostname")
     if not spool.keys() <= {"path", "reserve", "history", "node"}:
@@ -173,7 +173,18 @@ def _plain(tables: Table, folder: Path) -> Brief:
         tuple(
             RouteBrief(tuple(read_pattern(name) for name in _list(each, "domains"))) for each in _list(tables, "route")
         ),
+        _rewriting(tables, None if hostname is None else read_domain(hostname)),
     )
+
+
+def _rewriting(tables: Table, hostname: str | None) -> Rewriting | None:
+    rewrite, allowed = _table(tables, "rewrite"), _table(tables, "relay").get("senders", [])
+    if not (rewrite or allowed):
+        return None
+    from postroad.config.identity import named  # noqa: PLC0415  # where something is rewritten
+    from postroad.config.senders import plain_rewriting  # noqa: PLC0415  # as above
+
+    return plain_rewriting(rewrite, allowed, named(hostname))
 
 
 def _ports(tables: Table) -> Iterator[ListenBrief]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from postroad.config.kinds import MailAddress, NetworkRange
+from postroad.config.senders import read_headers, read_rules, read_senders
 from postroad.config.table import SettingsTable
 from postroad.rewrite import (
     AddressPattern,
@@ -16,63 +16,15 @@ from postroad.rewrite import (
     Clients,
     FixedSender,
     Rewriting,
-    parse_address_pattern,
     parse_sender_rules,
 )
-from postroad.words.inputs import quoted
-from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
     from postroad.config.model import Config
 
-LONGEST_VALUE = 900  # of a field, which is one line of 998 octets at most (RFC 5322 section 2.1.1)
-
-_NAME = re.compile(r"[!-9;-~]{1,70}\Z")  # RFC 5322 section 2.2
-_VALUE = re.compile(rf"[ -~]{{0,{LONGEST_VALUE}}}\Z")
-# What a mail system reads: who it is from has tables of its own, loops are known by Received, and the rest says how
-# the body is to be read, which nobody may change.
-_OURS = frozenset({"from", "sender", "received", "return-path", "date", "message-id", "mime-version"})
-
-
-def _rules(value: Any) -> Mapping[str, str]:  # noqa: ANN401  # whatever stands in the file
-    table = _texts(value, 'a table of addresses, such as {"root@web3" = "web3@example.com"}')
-    parse_sender_rules(table)
-    return table
-
-
-def _headers(value: Any) -> Mapping[str, str]:  # noqa: ANN401  # whatever stands in the file
-    table = _texts(value, 'a table of header fields, such as {X-Env = "staging", X-Originating-IP = ""}')
-    if len({name.lower() for name in table}) < len(table):
-        raise ValueError("a field is there twice; leave one out")
-    for name, text in table.items():
-        if not _NAME.match(name):
-            raise ValueError(f'{quoted(name)} is not the name of a header field; write one, such as "X-Env"')
-        if name.lower() in _OURS or name.lower().startswith("content-"):
-            raise ValueError(f"{name} cannot be set or removed here; senders are rewritten by [rewrite.senders]")
-        if not _VALUE.match(text):
-            raise ValueError(
-                f"{quoted(text)} cannot be the value of {name}; write one line of printable ASCII, {LONGEST_VALUE}"
-                " characters at most"
-            )
-    return table
-
-
-def _texts(value: Any, example: str) -> Mapping[str, str]:  # noqa: ANN401  # as above
-    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-        raise ValueError(f"write {example}")
-    return value
-
-
-def _pattern(value: Any) -> AddressPattern:  # noqa: ANN401  # as above
-    pattern = parse_address_pattern(value) if isinstance(value, str) else Unreadable("", "not a text")
-    if isinstance(pattern, Unreadable):
-        raise ValueError(f"{quoted(value)}: {pattern.why}")  # noqa: TRY004  # wrong text, or type
-    return pattern
-
-
-SenderTable = Annotated[Mapping[str, str], PlainValidator(_rules)]
-HeaderTable = Annotated[Mapping[str, str], PlainValidator(_headers)]
-Senders = Annotated[AddressPattern, PlainValidator(_pattern), PlainSerializer(str)]
+SenderTable = Annotated[Mapping[str, str], PlainValidator(read_rules)]
+HeaderTable = Annotated[Mapping[str, str], PlainValidator(read_headers)]
+Senders = Annotated[AddressPattern, PlainValidator(read_senders), PlainSerializer(str)]
 
 
 class ClientsTable(SettingsTable):

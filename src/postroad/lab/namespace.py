@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ def split_off() -> int | None:
         NotNowError: this machine does not allow it.
 
     """
+    if not sys.platform.startswith("linux"):
+        raise NotNowError("network namespaces are a thing of Linux: run this on a Linux machine")
     _unshare()
     child = os.fork()
     if child:

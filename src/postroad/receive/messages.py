@@ -90,8 +90,10 @@ class Messages:
         envelope = self._addressed(server.opened.envelope)
         mail = server.opened.mail
         if mail.hold_for or mail.hold_until:
-            release_at = mail.hold_until or self._shared.clock() + (mail.hold_for or 0)
-            envelope = replace(envelope, release_at=release_at)
+            now = self._shared.clock()
+            release_at = mail.hold_until or now + (mail.hold_for or 0)
+            # A time that has passed is no hindrance: the message may have been under way for long
+            envelope = replace(envelope, release_at=release_at if release_at > now else None)
         said = None
         if rewriter := self._judge.rewriter:
             said, envelope = envelope.reverse_path, rewriter.envelope(envelope)

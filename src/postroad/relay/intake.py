@@ -44,8 +44,9 @@ class Intake:
         """Keep a message; durable when `kept` is called."""
         id_, envelope, at, size, origin, front = arrival
         release_at = envelope.release_at
-        if release_at:  # it is ours to hold it: no other host is asked
-            release_at, envelope = math.ceil(release_at), replace(envelope, release_at=None)
+        if release_at is not None:  # it is ours to hold it: no other host is asked
+            release_at = math.ceil(release_at) if release_at > at else None
+            envelope = replace(envelope, release_at=None)
         mail = StoredMail(id_, envelope, at, self._ids.seed(), size, origin, release_at)
         first, *others = envelope.recipients
         destinations = (

@@ -393,7 +393,10 @@ def nearest(evidence: SenderEvidence, senders: Iterable[Sender]) -> list[ModelLi
 
 @dataclass(frozen=True, slots=True)
 class SenderTrial:
-    """A sender that was tried: what was seen, the known senders beside it, its own file, and what is not sure in it."""
+    """A sender that was tried: what was seen, the known senders beside it, its own file, and what is not sure in it.
+
+    One that makes no contact, or asks for no MX record, has no file, and no others beside it.
+    """
 
     command: tuple[str, ...]
     seen: TrySeen
@@ -414,8 +417,8 @@ def _program(command: Sequence[str]) -> str:
 
 
 def describe_sender(seen: TrySeen, command: Sequence[str], title: str) -> SenderTrial:
-    """The file of a sender that was tried, and the models beside it."""
-    if not any(each.steps for each in seen.tried):
+    """The file of a sender that was tried, and the models beside it; neither for what uses no MX records."""
+    if not (any(each.steps for each in seen.tried) and any(each.asked.get("MX") for each in seen.tried)):
         return SenderTrial(tuple(command), seen, (), "", {})
     evidence = SenderEvidence(seen)
     fitted = Fitting(evidence).fit()

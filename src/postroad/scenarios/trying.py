@@ -27,8 +27,8 @@ from postroad.words.trace import Event
 
 SMTP_PORT, DNS_PORT = 25, 53
 LOOK_S = 0.05
-AT_ONCE = 16  # messages under way that nobody is silent to
-FIRST_S = 15.0  # how long a daemon may take to begin
+AT_ONCE = 32  # messages under way that nobody is silent to
+FIRST_S = 60.0  # how long a daemon may take to begin
 PERMANENT = frozenset({65, 67, 68, 69})  # sysexits.h: data, user, host, service; else it may work later
 HOSTS = "hosts"  # beside the types of questions: how many hosts' addresses were asked for
 MOST_SAID = 2000  # characters of what a command said
@@ -41,7 +41,7 @@ class TryOptions:
     command: tuple[str, ...]
     daemon: tuple[str, ...] = ()
     limit_s: float = 150.0
-    settle_s: float = 2.0
+    settle_s: float = 5.0
     situations: tuple[Situation, ...] = ()
 
 

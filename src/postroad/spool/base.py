@@ -209,6 +209,7 @@ class Selection:
     state: State | None = None
     due_before: float | None = None
     due_after: float | None = None
+    released_by: float | None = None  # none that its sender holds beyond this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +393,10 @@ class Spool(Claims, Protocol):
         ...
 
     async def retry(self, selection: Selection, now: float) -> int:
-        """Make waiting parcels due now, those that were due before as they were; how many."""
+        """Make waiting parcels due now, those that were due before as they were; how many.
+
+        None before the time that its sender wants.
+        """
         ...
 
     async def delete(self, selection: Selection, now: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from postroad.spool.base import Body, Lesson, Parcel, Selection, Settlement, State, StoredMail, as_wholes
@@ -119,7 +120,7 @@ class GroupedCalls(ABC, Generic[K, W]):
 
     async def retry(self, selection: Selection, now: float) -> int:
         """See Spool."""
-        return await self._change(selection, self._kinds.retry, now)
+        return await self._change(replace(selection, released_by=now), self._kinds.retry, now)
 
     async def clock_set_back(self, now: float, latest: float) -> int:
         """See Spool."""

@@ -348,7 +348,7 @@ class MemorySpool(MemoryLearned, Unshared):
     async def retry(self, selection: Selection, now: float) -> int:
         """See Spool."""
         self._check()
-        return self._lanes.hurry(self._lanes.selected(selection, State.WAITING), now)
+        return self._lanes.hurry(self._lanes.selected(replace(selection, released_by=now), State.WAITING), now)
 
     async def clock_set_back(self, now: float, latest: float) -> int:
         """See Spool."""
@@ -439,6 +439,7 @@ def _fits(slot: _Slot, selection: Selection) -> bool:
         selection.state is None or slot.state is selection.state,
         selection.due_before is None or parcel.due_at < selection.due_before,
         selection.due_after is None or parcel.due_at > selection.due_after,
+        selection.released_by is None or (parcel.mail.release_at or 0) <= selection.released_by,
     )
     return all(tests)
 

@@ -36,10 +36,13 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring_ascii
 _SMTPUTF8, _EIGHT_BIT = 1, 2
 _WISH = 4  # and the bit above it
-# The second of a release stands above them, 0 for none: an older Postroad beside us reads over it, and delivers such a
-# message when it is due, which is then
-_RELEASE = 16
 _WISHES = (None, TlsWish.OPTIONAL, TlsWish.REQUIRED, TlsWish.REQUIRED)
+RELEASE = 16
+"""Where the second of a release stands among the flags, the fourth of `message.about`: above the others; 0 for none.
+
+An older Postroad reads over it and delivers such a message when it is due, which is then, unless it hastens it.
+"""
+
 _FAR = 1e11  # seconds: the year 5138, which calendars still have
 
 
@@ -56,7 +59,7 @@ def write_about(mail: StoredMail) -> str:
     if envelope.tls:
         flags += _WISH * _WISHES.index(envelope.tls)
     if mail.release_at:
-        flags += _RELEASE * int(mail.release_at)
+        flags += RELEASE * int(mail.release_at)
     sender = "<>" if reverse_path is None else reverse_path.text
     wishes = "null,null" if envelope.ret is envelope.envid is None else _encode([envelope.ret, envelope.envid])[1:-1]
     recipients = write_recipients(envelope.recipients)
@@ -154,7 +157,7 @@ def _mail(row: Row, open_recipients: str | None) -> StoredMail:
         raise Damaged(str(problem)) from problem
     at, octets = moment(received_at), sound(size, int)
     mail = StoredMail(sound(id_, str), envelope, at, sound(seed, int), octets, sound(origin, str))
-    return replace(mail, release_at=moment(float(flags // _RELEASE))) if flags >= _RELEASE else mail
+    return replace(mail, release_at=moment(float(flags // RELEASE))) if flags >= RELEASE else mail
 
 
 def _written(recipient: Recipient) -> str:

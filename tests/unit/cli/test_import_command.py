@@ -3,10 +3,14 @@
 import json
 import stat
 
+from tests.support.json_schema import wrong_with
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.config import survey
+from postroad.views.json.schema import schema
+
+SCHEMA = schema()
 
 
 def _import(*words):
@@ -28,6 +32,7 @@ def test_settings_are_printed_and_passwords_are_not(tmp_path):
     ] == done.stderr.splitlines()
     assert "secret" not in done.output
     shape = json.loads(_import("dma", tmp_path, "--json").stdout)
+    assert [] == wrong_with(shape, SCHEMA["answers"]["import"], SCHEMA["$defs"])
     assert (["smarthost-password"], ["dma.conf:4"]) == (shape["secrets"], [each["where"] for each in shape["left"]])
 
 

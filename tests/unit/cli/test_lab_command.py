@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.json_schema import wrong_with
+from tests.support.patience import PATIENCE_S
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -58,7 +59,7 @@ def test_a_lab_is_told_otherwise_while_it_runs(tmp_path):
         assert 2 == said("fault", "mail3", "r450", *options)[0]
         assert "another lab answers there" in said("up", *options)[2]
         process.send_signal(signal.SIGINT)
-        assert 0 == process.wait()
+        assert 0 == process.wait(PATIENCE_S)
     assert not control.exists()
 
 

@@ -17,7 +17,11 @@ from postroad.views.json.schema import schema
 
 SCHEMA = schema()
 SENDER = """
-import smtplib, sys
+import smtplib, socket, sys
+name = b"".join(bytes([len(label)]) + label.encode() for label in sys.argv[1].split("."))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    asking.sendto(bytes.fromhex("000101000001000000000000") + name + bytes.fromhex("00000f0001"), ("127.0.0.1", 53))
+    asking.recv(512)
 for host in "ab":
     try:
         with smtplib.SMTP(f"{host}.{sys.argv[1]}", 25) as client:
@@ -51,6 +55,7 @@ def test_a_sender_is_watched_and_described():
     assert {"met-refuse": met, "same-address": same} == seen
     file = tomllib.loads(told["file"])
     assert ("next-address", False) == (file["reactions"]["refuse"], file["drops_duplicates"])
+    assert {1} == {message["asked"]["MX"] for each in told["situations"] for message in each["messages"]}
     assert 0 == done.returncode
 
 

@@ -19,6 +19,7 @@ from postroad.build import SubmissionRules
 from postroad.cli.sendmail import run
 from postroad.cli.sendmail.dialogue import Dialogue
 from postroad.config import aliases_of, load_brief
+from postroad.lab import Habits
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import TlsWish
@@ -203,13 +204,17 @@ def test_a_bad_address_is_quoted_by_its_beginning(send, settings, capsys, to):
     assert len(capsys.readouterr().err) < 700
 
 
-def test_who_may_not_use_the_spool_uses_the_port(settings, send, postroad_lab):
-    """Users of the machine need no rights in the spool: the relay takes it on its loopback port."""
+def test_who_may_not_use_the_spool_uses_the_port(settings, send, postroad_lab, monkeypatch, capsys):
+    """Users need no rights in the spool: the relay takes it on its loopback port, 25, though it has our own name."""
     lab = postroad_lab(ZONE)
-    settings.write_text(f'[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.11"\nport = {lab.port}\n')
-    assert 0 == send("-t", "-f", "me@example.net")
+    monkeypatch.setattr("postroad.dialogue.login.SMTP_PORT", lab.port)
+    name = Habits().hostname
+    port = f'[[listen]]\naddress = "127.0.0.11"\nport = {lab.port}\n'
+    settings.write_text(f'hostname = "{name}"\n[spool]\npath = "none"\n{port}')
+    assert 0 == send("-t", "-v", "-f", "me@example.net")
     [received] = lab.received
     assert ("me@example.net", 3) == (str(received.envelope.reverse_path), len(received.envelope.recipients))
+    assert "queued as " in capsys.readouterr().out
 
 
 def test_what_the_port_refuses_is_refused(settings, send, postroad_lab, capsys):

@@ -18,7 +18,10 @@ READ = ("spool.path", "spool.reserve", "message_size", "hostname", "aliases", "d
 KEYS = {
     "": ("hostname", "own", "drain", "listne"),
     "[spool]": ("path", "reserve", "history", "pth"),
-    "[limits]": ("message_size",),
+    "[limits]": ("message_size", "hold"),
+    "[rewrite]": ("always_bcc", "senders", "headers", "sender"),
+    "[[rewrite.fixed]]": ("networks", "users", "local_users", "sender", "reply_to"),
+    "[[relay.senders]]": ("networks", "users", "local_users", "senders", "header"),
     "[aliases]": ("root", "ROOT", "ops", "file", '"a@b"', '""'),
     "[[listen]]": ("address", "port", "tls", "prot"),
     "[[route]]": ("domains",),
@@ -27,6 +30,8 @@ VALUES = st.sampled_from([
     '"relay.example"', '"nobody@example.com"', '"/srv/spool"', '"64MiB"', '"1h"', '"192.0.2.1"', '"starttls"', '"root"',
     '"*"', '".example.com"', '""', '"\\u0000"', '"no such thing"', "25", "0", "70000", "-1", "1.5", "true", "[]",
     '["a@example.com", "root"]', '["mail.example", "192.0.2.9"]', '["*", ".example.com"]', "[1]", "{}", "nan",
+    '["a@example.com"]', '["192.0.2.0/24"]', '{"root@*" = "{host}@example.com", ".a.example" = "b.example"}',
+    '{X-A = ""}',
 ])  # fmt: skip
 LINES = st.sampled_from([(table, key) for table, keys in KEYS.items() for key in keys])
 
@@ -80,6 +85,7 @@ PLAIN = {
     '[spool]\npaht = "spool"\n': False,
     "[[listen]]\nport = 0\n": False,
     "nonsense = 1\n": False,
+    (Path(__file__).parents[3] / "docs" / "examples" / "rewrite.toml").read_text(): True,
     '[aliases]\nroot = "a@example.com"\nROOT = "b@example.com"\n': False,
     "[aliases]\nroot = 5\n": False,
 }

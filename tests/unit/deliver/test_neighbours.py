@@ -59,6 +59,13 @@ def tell(story, *arguments, **how):
     return asyncio.run(main())
 
 
+async def recovery(one):
+    """The host answers again, and one has noticed: by its next message, or by a probe on behalf of that."""
+    await one.lab.set_fault(HOST, ACCEPT)
+    await one.post("carol@example.net")
+    await one.told.until("deliver.host.recovered")
+
+
 async def outage(one, other):
     """One has found a host dead and says so; the other has heard it."""
     await one.post("ann@example.net")
@@ -86,11 +93,10 @@ def test_a_recovery_that_is_heard_wakes_the_mail_that_waits():
         await outage(one, other)
         await other.post("bob@example.net")
         await other.told.until("deliver.queue.aside")
-        await one.lab.set_fault(HOST, ACCEPT)
-        await one.told.until("deliver.host.recovered")
+        await recovery(one)
         await exchange(one, other)
         await other.told.until("deliver.host.recovered")
-        await one.told.until("lab.smtp.received", 2)
+        await one.told.until("lab.smtp.received", 3)
         return other.told.named("deliver.hearsay.recovered"), await one.spool.recall(KIND)
 
     assert ([{"address": HOST, "node": "relay"}], ()) == tell(story, DOWN, first=QUICK)
@@ -103,8 +109,7 @@ def test_who_has_found_it_dead_itself_probes_when_a_recovery_is_heard():
         await other.post("bob@example.net")
         await other.done()
         await outage(one, other)
-        await one.lab.set_fault(HOST, ACCEPT)
-        await one.told.until("deliver.host.recovered")
+        await recovery(one)
         await exchange(one, other)
         await other.told.until("deliver.host.recovered")
         return other.told.named("deliver.hearsay.recovered")

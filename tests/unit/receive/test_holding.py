@@ -10,6 +10,7 @@ LATER = b"MAIL FROM:<me@example.net> %b\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n
 def test_time_of_release_is_kept_with_the_envelope():
     """HOLDFOR counts from now; strangers may not ask for it; where it is off it is not offered."""
     cases = {b"HOLDFOR=60": NOON + 60, b"HOLDUNTIL=2023-11-14T23:13:20Z": NOON + 3600, b"SIZE=1": None}
+    cases |= dict.fromkeys([b"HOLDUNTIL=2023-11-14T22:13:20Z", b"HOLDUNTIL=1969-12-31T23:59:59Z"])
 
     async def story(house):
         async with house.visit() as client:

@@ -65,12 +65,13 @@ def test_a_sender_is_found_again_by_what_it_did(name):
     )
 
 
-def test_what_made_no_contact_is_no_sender():
-    """There is nothing to describe."""
+def test_what_uses_no_mx_records_is_not_described():
+    """Nor what made no contact: the simulation has no words for it."""
     (slot,) = slots_of([each for each in SITUATIONS if each.name == "implicit"])
-    seen = asyncio.run(seen_in([slot], [Tried(slot.situation, (), (), Result.DEFERRED, None, {})]))
-    trial = describe_sender(seen, ("true", "{to}"), "")
-    assert ("", (), False) == (trial.file, trial.nearest, trial.has_contacts)
+    for steps, asked in (((), {"MX": 1}), (("11",), {"A": 1})):
+        seen = asyncio.run(seen_in([slot], [Tried(slot.situation, steps, (0.0,), Result.DEFERRED, None, asked)]))
+        trial = describe_sender(seen, ("msmtp", "{to}"), "")
+        assert ("", (), bool(steps)) == (trial.file, trial.nearest, trial.has_contacts)
 
 
 def test_the_page_has_the_number_of_situations():

@@ -485,14 +485,19 @@ def test_a_clock_set_back_delays_no_mail(tell):
 
 
 def test_mail_for_later_is_due_then(tell):
-    """Every parcel of it; until then nobody claims it, and it is fresh when it is claimed."""
-    mail = replace(letter("m1", "a@one.example", "b@two.example"), release_at=LATER)
+    """Every parcel of it; until then nobody claims or hastens it, and it is fresh when it is claimed."""
+    mail = replace(letter("m1", "a@one.example", "b@two.example"), release_at=LATER, origin='a "client" \\ [')
 
     async def story(spool):
         await spool.add(mail, BODY)
         assert () == await spool.claim(LATER - 1, 10, each=10)
         assert (2, 0, LATER) == ((stats := await spool.stats(NOW)).waiting, stats.due, await spool.next_due())
         assert mail == (await spool.story("m1")).mail
+        await spool.add(letter("m2", "c@one.example"), BODY)
+        assert 1 == await spool.retry(EVERYTHING, LATER - 1)
+        assert 0 == await spool.clock_set_back(NOW, NOW + 1)
+        assert ["m2"] == [parcel.mail.id for parcel in await spool.claim(LATER - 1, 10, each=10)]
+        assert 2 == await spool.retry(EVERYTHING, LATER)
         parcels = await spool.claim(LATER, 10, each=10)
         assert [(LATER, LATER)] * 2 == [(parcel.due_at, parcel.mail.release_at) for parcel in parcels]
         assert [True, False] == sorted((parcel.is_fresh for parcel in parcels), reverse=True)

@@ -210,7 +210,7 @@ def test_who_holds_all_dead_rows():
 
 
 def test_a_database_whose_node_is_dead():
-    """What it has claimed is said, and what to do; of an old claim of nobody, too. A node that was stopped is fine."""
+    """What it has claimed is said, and what to do; of old claims of nobody, too. One that died with none is fine."""
 
     async def story():
         async with a_relay() as spool:
@@ -223,10 +223,15 @@ def test_a_database_whose_node_is_dead():
         await do("DELETE FROM postroad.parcel")
         async with a_relay():
             pass
-        return first, second, await seen()
+        stopped = await seen()
+        async with a_relay() as spool:
+            spool._node = ""  # it vanishes
+        await do("UPDATE postroad.node SET renewed_at = renewed_at - interval '90 s'")
+        return first, second, stopped, await seen()
 
-    first, second, stopped = play(story())
+    first, second, stopped, idle = play(story())
     assert (OF_TESTS, ()) == (set(codes(stopped)), tuple(stopped.nodes))  # it has given its lease back
+    assert (OF_TESTS, [False]) == (set(codes(idle)), [node.alive for node in idle.nodes])
     for found in (first, second):
         assert {*OF_TESTS, HealthCode.DEAD_NODE} == set(codes(found))
     assert [False] == [node.alive for node in first.nodes]

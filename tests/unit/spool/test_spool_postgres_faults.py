@@ -15,7 +15,7 @@ from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
 from postroad.spool.postgres.commits import BEGIN
-from postroad.spool.postgres.trouble import trouble_with, wrong_url
+from postroad.spool.postgres.trouble import is_worth_another_try, trouble_with, wrong_url
 
 
 class Breaking:
@@ -302,6 +302,15 @@ def test_each_complaint_says_what_to_fix(problem, fix):
     trouble = trouble_with("postgresql://db.example/mail", problem)
     assert fix in trouble.why
     assert "hunter2" not in trouble.why
+
+
+def test_a_transaction_that_met_another_is_tried_again():
+    """What it met is over the next time; what is wrong with the server, or with us, is not."""
+    met = asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError
+    migrated = asyncpg.exceptions.InvalidCachedStatementError, asyncpg.exceptions.OutdatedSchemaCacheError
+    others = asyncpg.DiskFullError, asyncpg.InsufficientPrivilegeError, asyncpg.InterfaceError, ValueError
+    expected = [True] * len(met + migrated) + [False] * len(others)
+    assert expected == [is_worth_another_try(problem("")) for problem in (*met, *migrated, *others)]
 
 
 def test_no_server_at_the_start():

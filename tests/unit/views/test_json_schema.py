@@ -45,6 +45,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         ("lab fault", "lab faults", "lab up", "lab up --show"), "tests/unit/cli/test_lab_command.py looks at them"
     ),
+    "import": "tests/unit/cli/test_import_command.py looks at it",
     "lab run": "the same as demo",
     "lab try": "tests/unit/cli/test_lab_try.py looks at it",
     "send": "tests/docs/test_docs.py looks at it",
@@ -65,6 +66,8 @@ SPOOL = {
     "queue hold": (["hold", "ONE"],),
     "queue release": (["release", "--all"],),
     "queue retry": (["retry", "--all"],),
+    "queue move": (["move", "ONE", "--usual"],),
+    "queue bounce": (["bounce", "ONE"],),
     "queue delete": (["delete", "TWO"],),
 }
 

@@ -145,7 +145,7 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
     submission = Submission(octets, of.recipients, of.from_header, of.sender, *wishes)
     origin = origin_of(hostname, _full_name(arguments))
     mail, content = mail_of(submission, origin, rules, "sendmail")
-    done = hand_over(mail, content, config, hostname)
+    done = hand_over(mail, content, config)
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
     if done.refused:
@@ -153,7 +153,7 @@ def _submit(arguments: Arguments, config: Brief, rules: SubmissionRules) -> int:
         return UNAVAILABLE if done.is_for_good else TEMPORARY
     if arguments.verbose:
         with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
-            say(f"queued as {mail.id}")
+            say(f"queued as {done.id}")
     return OK
 
 

@@ -92,12 +92,12 @@ class Dialogue:
             envelope = replace(envelope, release_at=asked.hold_until or origin.at + (asked.hold_for or 0))
         try:
             mail, content = mail_sent(octets, envelope, origin, self._rules, "sendmail")
-            done = hand_over(mail, content, self._config, self._hostname)
+            done = hand_over(mail, content, self._config)
         except InputError as problem:
             return _said(550, f"5.7.1 {problem}")
         except SpoolError as trouble:
             return _NO_ROOM if trouble.kind is Trouble.FULL else _said(451, f"4.3.0 {trouble.why}")
-        return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {mail.id}",))
+        return _refusal(done) if done.refused else Reply(250, (f"2.0.0 Ok: queued as {done.id}",))
 
 
 def converse(config: Brief, rules: SubmissionRules, full_name: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -16,16 +18,19 @@ if TYPE_CHECKING:
     from postroad.words.trail import Target
 
 _NOT_FOR_US = {Trouble.MISSING, Trouble.READ_ONLY}
+_QUEUED = re.compile(r"queued as (\w+)")  # as the receiving side has it
+_NAME = "localhost"
 _LOOPBACK = {4: ip_address("127.0.0.1"), 6: ip_address("::1")}
 
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """The result of handing a message to the relay by SMTP: the recipients it refused, and why.
+    """The result of handing a message to the relay: the id by which it is queued, the recipients it refused, and why.
 
     `instead` says why a port of the relay was asked instead of the spool, if it was.
     """
 
+    id: str
     refused: tuple[tuple[str, Outcome], ...] = ()
     instead: str = ""
 
@@ -35,7 +40,7 @@ class Deposited:
         return any(outcome.result == "failed" for _mailbox, outcome in self.refused)
 
 
-def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> Deposited:
+def hand_over(mail: StoredMail, octets: bytes, config: Brief) -> Deposited:
     """Hand a message to the relay; on return it is durable.
 
     Raises:
@@ -44,14 +49,15 @@ def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> 
     """
     trouble = _kept(mail, octets, config)
     if trouble is None:
-        return Deposited()
+        return Deposited(mail.id)
     target = _port(config)
     if target is None:
         raise trouble
-    refused = _by_smtp(mail, octets, target, hostname)
+    answers = _by_smtp(mail, octets, target)
+    refused = tuple((mailbox, said) for mailbox, said in answers if said.result != "delivered")
     if refused and all(outcome.phase == "connect" for _mailbox, outcome in refused):
         raise SpoolError(trouble.kind, _nobody_home(target, refused[0][1], trouble))
-    return Deposited(refused, trouble.why)
+    return Deposited(_id_in(answers) or mail.id, refused, trouble.why)
 
 
 def _kept(mail: StoredMail, octets: bytes, config: Brief) -> SpoolError | None:
@@ -67,8 +73,8 @@ def _kept(mail: StoredMail, octets: bytes, config: Brief) -> SpoolError | None:
     return None
 
 
-def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
-    """Those whom the relay did not take it for, and what it said."""
+def _by_smtp(mail: StoredMail, octets: bytes, target: Target) -> tuple[tuple[str, Outcome], ...]:
+    """What the relay said of each recipient."""
     import asyncio  # an eighth of a second with what follows, for few
 
     from postroad.deliver import DeliverSettings, Job, attempt  # as above
@@ -77,9 +83,16 @@ def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> 
 
     envelope = replace(mail.envelope, release_at=mail.release_at)
     job = Job(Message(envelope, octets), target.exchange, Plan((target,)))
-    done = asyncio.run(attempt(job, DeliverSettings(hostname=hostname)))
+    # By the relay's own name, its greeting would look like a loop
+    done = asyncio.run(attempt(job, DeliverSettings(hostname=_NAME)))
     outcomes = zip(mail.envelope.recipients, done.outcomes, strict=True)
-    return tuple((str(to.mailbox), said) for to, said in outcomes if said.result != "delivered")
+    return tuple((str(to.mailbox), said) for to, said in outcomes)
+
+
+def _id_in(answers: Iterable[tuple[str, Outcome]]) -> str:
+    """The id that the relay gave it: the log and the queue know it by that."""
+    found = [_QUEUED.search(said.text) for _mailbox, said in answers if said.result == "delivered"]
+    return found[0][1] if found and found[0] else ""
 
 
 def _nobody_home(target: Target, said: Outcome, trouble: SpoolError) -> str:
@@ -94,5 +107,5 @@ def _port(config: Brief) -> Target | None:
     for port in config.listen:
         address: Address = _LOOPBACK[port.address.version] if port.address.is_unspecified else port.address
         if address.is_loopback and port.tls != "implicit":
-            return Target("localhost", address, 0, port.port)
+            return Target(_NAME, address, 0, port.port)
     return None

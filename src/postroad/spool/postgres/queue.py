@@ -12,7 +12,7 @@ from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.settling import read_records
 from postroad.spool.postgres.texts import plain
 from postroad.spool.postgres.transaction import SpoolTransaction
-from postroad.spool.rows import MAIL, PARCEL, Damaged, moment, read_listed, read_mail, sound
+from postroad.spool.rows import MAIL, PARCEL, RELEASE, Damaged, moment, read_listed, read_mail, sound
 
 BUSIEST = 20
 """Destinations that `stats` names."""
@@ -60,6 +60,11 @@ _BUSIEST = """
 SELECT destination, count(*) FROM postroad.parcel WHERE holder IS NULL AND NOT held
 GROUP BY destination ORDER BY 2 DESC, 1 LIMIT $1
 """
+
+
+# The flags in `about`, which may be damaged: no JSON then, and an error if it were read as some
+_FLAGS = r"""substring(message.about from '^\[[0-9]+,"(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*",([0-9]+),')::numeric"""
+_IS_RELEASED = f"div(coalesce({_FLAGS}, 0), {RELEASE}) <= {{}}::float8"
 
 
 async def listed(db: Db, selection: Selection, limit: int) -> tuple[Listed, ...]:
@@ -150,4 +155,6 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
         term("parcel.due_at < {}", selection.due_before)
     if selection.due_after is not None:
         term("parcel.due_at > {}", selection.due_after)
+    if selection.released_by is not None:
+        term(_IS_RELEASED, selection.released_by)
     return " AND ".join(terms), values

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from postroad.spool.base import Listed, Record, Selection, State, Stats, Story
-from postroad.spool.rows import MAIL, Damaged, Row, moment, read_listed, read_mail, sound, text_of
+from postroad.spool.rows import MAIL, RELEASE, Damaged, Row, moment, read_listed, read_mail, sound, text_of
 from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import LISTED, numbers
 
@@ -22,6 +22,9 @@ message CROSS JOIN parcel ON parcel.number >= message.number << 20 AND parcel.nu
 """
 # Of damaged JSON there is no sender; unguarded it would be an error of the whole search.
 _SENDER = "CASE WHEN json_valid(message.about) THEN json_extract(message.about, '$[2]') END = ?"
+_IS_RELEASED = (
+    f"CASE WHEN json_valid(message.about) THEN json_extract(message.about, '$[3]') / {RELEASE} ELSE 0 END <= ?"
+)
 _STATES = {
     State.WAITING: "parcel.node IS NULL AND parcel.held = 0",
     State.CLAIMED: "parcel.node IS NOT NULL",
@@ -129,5 +132,7 @@ def _where(selection: Selection) -> tuple[str, str, list[object]]:
         terms.append(("parcel.due_at < ?", (selection.due_before,)))
     if selection.due_after is not None:
         terms.append(("parcel.due_at > ?", (selection.due_after,)))
+    if selection.released_by is not None:
+        terms.append((_IS_RELEASED, (selection.released_by,)))
     values = [value for _, some in terms for value in some]
     return _BY_MESSAGE if selection.ids else _BY_PARCEL, " AND ".join(term for term, _ in terms), values

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from postroad.scenarios import ModelLikeness, SenderTrial, Tried, address_text
 from postroad.views.text.blocks import Block, Table
+from postroad.words.names import cut
 from postroad.words.phrasebook import counted, seconds
 
 MOST_WAYS = 6  # of a situation: of equals that are shuffled there are many
@@ -38,12 +39,12 @@ def remarks(trial: SenderTrial) -> Iterator[str]:
     """What is odd enough to be said first."""
     seen = trial.seen
     if not any(each.steps for each in seen.tried):
-        said = next((each.said.strip() for each in seen.tried if each.said.strip()), "")
+        said = next((each.said.strip().splitlines()[-1] for each in seen.tried if each.said.strip()), "")
         yield "no message made a contact: does the command send to {to}, by MX records, to port 25?"
         if said:
-            yield f"the command said: {said}"
-    elif seen.of("equals") and not any(each.asked.get("MX") for each in seen.of("equals")):
-        yield "it asked for no MX record: this is no sender that finds exchangers by itself"
+            yield f"the command said: {cut(said)}"
+    elif not trial.nearest:
+        yield "it asked for no MX record: it sends where it is told to, as the client of a relay, and has no file here"
     unended = sum(each.result is None for each in seen.tried)
     if unended:
         yield f"{counted(unended, 'message')} had not ended when --limit came; a higher limit shows how long it waits"
