@@ -15,10 +15,11 @@ from typing import Any
 from postroad.spool.base import Parcel
 from postroad.spool.calls import HASTENED, Claim, Release
 from postroad.spool.postgres.connections import Db
-from postroad.spool.postgres.transaction import FEW, MARGIN_S, NEVER, Place, Round, SpoolTransaction, TicketKey
+from postroad.spool.postgres.transaction import MARGIN_S, NEVER, Place, Round, SpoolTransaction, TicketKey
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, read_parcel
 
-_MANY = 256  # tickets looked at in one statement, at most
+_FEW, _MANY = 64, 256  # tickets looked at in one statement
+_ALIKE = 8  # tickets that a destination may keep while it is skipped
 _LONG_AGO = float("-inf")
 _ANY = (-1, "", -1)  # before any ticket of a time
 
@@ -36,13 +37,14 @@ SELECT * FROM unnest(
 )
 """
 _LOOK_BACK = "UPDATE postroad.look SET count = count + 1"
-_TICKETS = """
+_TICKETS = f"""
 WITH page AS MATERIALIZED (
     SELECT ctid, turn_at, turn, destination, number, served_at, low_at, low_number FROM postroad.ticket
     WHERE turn_at <= $1 AND (turn_at, turn, destination, number) > ($2, $3, $4, $5)
     ORDER BY turn_at, turn, destination, number LIMIT $6 FOR UPDATE SKIP LOCKED
 )
-SELECT count, page.* FROM postroad.look LEFT JOIN page ON true
+SELECT count, lane.*, next.due_at
+FROM postroad.look LEFT JOIN page AS lane ON true LEFT JOIN LATERAL ({_NEXT}) AS next ON true
 """
 # Also of those that another node has locked, for it may leave them where they are
 _MARK = """
@@ -50,15 +52,11 @@ SELECT turn_at FROM postroad.ticket WHERE (turn_at, turn, destination, number) >
     AND turn_at <= $5 AND destination <> ALL($6::text[])
 ORDER BY turn_at, turn, destination, number LIMIT 1
 """
-_THESE = """
-FROM unnest($1::double precision[], $2::bigint[], $3::text[], $4::bigint[]) AS key (turn_at, turn, destination, number)
-CROSS JOIN LATERAL (
-    SELECT ctid, ticket.* FROM postroad.ticket WHERE ticket.turn_at = key.turn_at AND ticket.turn = key.turn
-        AND ticket.destination = key.destination AND ticket.number = key.number LIMIT 1 {}
-) AS ticket
+_ASIDE = f"""
+SELECT lane.ctid, turn_at, turn, destination, lane.number, served_at, low_at, low_number, next.due_at
+FROM postroad.ticket AS lane LEFT JOIN LATERAL ({_NEXT}) AS next ON true
+WHERE turn_at = $1 AND turn = $2 AND destination = $3 AND lane.number = $4 FOR UPDATE OF lane SKIP LOCKED
 """
-_THERE = f"SELECT ticket.turn_at, ticket.turn, ticket.destination, ticket.number {_THESE.format('')}"
-_ASIDE = f"SELECT ticket.* {_THESE.format('FOR UPDATE SKIP LOCKED')}"
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT found.number, found.due_at, lane.place
@@ -84,7 +82,7 @@ INSERT INTO postroad.ticket {_COLUMNS}
 SELECT greatest(next.due_at, lane.served_at), lane.turn, lane.destination, lane.served_at, next.due_at, next.number
 FROM unnest($1::text[], $2::bigint[], $3::double precision[], $4::double precision[], $5::bigint[])
     AS lane (destination, turn, served_at, low_at, low_number) CROSS JOIN LATERAL ({_NEXT}) AS next
-RETURNING turn_at, turn, destination, number
+RETURNING destination, turn_at
 """
 _HOLD_DAMAGED = "UPDATE postroad.parcel SET held = true, holder = NULL, said = $2 WHERE number = $1"
 _RELEASE = """
@@ -154,9 +152,9 @@ class _Lane:
     """A destination with its tickets, and their keys: the turn that it had last, and from where on its parcels are."""
 
     destination: str
-    turn: tuple[float, int]
-    served_at: float
+    served: tuple[float, int]
     low: Place
+    due_at: float = float("inf")  # of the first one, infinite of none
     tickets: list[Any] = field(default_factory=list)
     keys: list[TicketKey] = field(default_factory=list)
 
@@ -164,10 +162,16 @@ class _Lane:
         """Its place in the round."""
         return self.turn, self.destination
 
+    @property
+    def turn(self) -> tuple[float, int]:
+        """When its turn is, and which it had last."""
+        return max(self.due_at, self.served[0]), self.served[1]
+
     def take(self, row: Any) -> None:  # noqa: ANN401  # a row of _TICKETS
         """One more ticket of it: together they stand for what each stands for."""
         self.low = min(self.low, (row["low_at"], row["low_number"]))
-        self.served_at = max(self.served_at, row["served_at"])
+        if row["due_at"] is not None:
+            self.due_at = min(self.due_at, row["due_at"])
         self.tickets.append(row["ctid"])
         self.keys.append(_key(row))
 
@@ -221,7 +225,7 @@ async def stranded(db: Db, after: str, limit: int) -> tuple[str, ...]:
 
 async def next_due(db: Db, skip: Sequence[str], known: Round) -> float | None:
     """When a claim that skips these next finds something: the exact time of the tickets whose bounds are lowest."""
-    limit, start = FEW, min([known.mark, *[key[0] for key in known.left_aside(skip)]])
+    limit, start = _FEW, min([known.mark, *[key[0] for key in known.left_aside(skip)]])
     while True:
         rows = await db.fetch(_BOUNDS, skip, start - MARGIN_S, limit)
         exact = [(row["exact"], known.served.get(row["destination"], NEVER)[0]) for row in rows]
@@ -245,11 +249,12 @@ async def _draw(tx: SpoolTransaction, waiting: Mapping[str, Place]) -> None:
 
 async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
     """Destinations in their turn, a few at first: mostly these have enough."""
+    known = tx.life.round
     lanes: dict[str, _Lane] = {}
     taken: list[Parcel] = []
     done: dict[str, bool] = {}  # destination -> whether it was served
     later: list[_Lane] = []
-    aside, rows, size = *await _first(tx, asked), FEW
+    aside, rows, size = *await _first(tx, asked), _FEW
     while True:
         later += [lane for lane in _found(tx, lanes, [*aside, *rows]) if lane.destination not in asked.skip]
         is_last = len(rows) < size
@@ -262,11 +267,15 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
             break
         aside, size, after = [], min(size * 2, _MANY), _key(rows[-1])
         rows = (await _page(tx, asked.now, after, size))[1]
+    if not is_last:  # of who is skipped there may be more
+        known.mark = min(known.mark, rows[-1]["turn_at"])
+    skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     # One does for many; and who was served here has its turn behind tickets that are older than that
-    done |= {to: False for to, lane in lanes.items() if to in asked.skip and len(lane.tickets) > FEW}
+    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _ALIKE}
     done |= {lane.destination: False for lane in later if lane.turn > lane.keys[0][:2]}
-    await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked)
-    tx.life.round.put_aside([key for to in lanes.keys() & set(asked.skip) - done.keys() for key in lanes[to].keys])
+    left = {to: lane.keys for to, lane in lanes.items() if to not in done and (to in skipped or to in known.aside)}
+    known.put_aside(left, set(done).difference(skipped))
+    await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)
     tx.claims |= bool(taken)
     return taken
 
@@ -274,16 +283,12 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
 async def _first(tx: SpoolTransaction, asked: Claim) -> tuple[list[Any], list[Any]]:
     """Tickets that lie before the mark for they were skipped until now, and the first ones from the mark on."""
     known = tx.life.round
-    aside: list[Any] = []
-    if keys := known.left_aside(asked.skip):
-        there = {tuple(row) for row in await tx.db.fetch(_THERE, *_columns(keys, 4))}
-        known.take(key for key in keys if key not in there)
-        aside = sorted(await tx.db.fetch(_ASIDE, *_columns(keys, 4)), key=_key)
+    aside = [row for key in known.left_aside(asked.skip) for row in await tx.db.fetch(_ASIDE, *key)]
     start = known.start(asked.now)
-    looked, rows = await _page(tx, asked.now, (start, *_ANY), FEW)
+    looked, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
     if looked != known.looked and start > _LONG_AGO:
         start = _LONG_AGO
-        _, rows = await _page(tx, asked.now, (start, *_ANY), FEW)
+        _, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
     first = await tx.db.fetchval(_MARK, start, *_ANY, asked.now, list(asked.skip))
     known.looked, known.now = looked, max(known.now, asked.now)
     known.mark = asked.now if first is None else first
@@ -302,8 +307,8 @@ def _found(tx: SpoolTransaction, lanes: dict[str, _Lane], rows: Iterable[Any]) -
     for row in rows:
         to = row["destination"]
         if to not in lanes:
-            turn = max((row["turn_at"], row["turn"]), tx.life.round.served.get(to, NEVER))
-            lanes[to] = _Lane(to, turn, row["served_at"], (row["low_at"], row["low_number"]))
+            served = tx.life.round.served.get(to, (row["served_at"], row["turn"]))
+            lanes[to] = _Lane(to, served, (row["low_at"], row["low_number"]))
             new.append(lanes[to])
         lanes[to].take(row)
     return new
@@ -330,22 +335,20 @@ def _served(lanes: Sequence[_Lane], some: Sequence[Parcel], *, is_full: bool) ->
     return {lane.destination: lane.destination in served for lane in lanes}
 
 
-async def _return(tx: SpoolTransaction, lanes: Sequence[_Lane], served: Sequence[str], asked: Claim) -> None:
+async def _return(tx: SpoolTransaction, lanes: Sequence[_Lane], served: Sequence[str], now: float) -> None:
     """Take the tickets of these destinations, and draw one for what is left of each."""
     if not lanes:
         return
     known = tx.life.round
     turns = await tx.db.fetch(_NEXT_TURNS, len(served)) if served else ()
-    known.serve({to: (asked.now, turn) for to, (turn,) in zip(served, turns, strict=True)})
+    known.serve({to: (now, turn) for to, (turn,) in zip(served, turns, strict=True)})
     rows = []
     for lane in lanes:
-        served_at, turn = known.served.get(lane.destination, (lane.served_at, lane.turn[1]))
+        served_at, turn = known.served.get(lane.destination, lane.served)
         rows.append((lane.destination, turn, served_at, *lane.low))
     left = await tx.db.fetch(_RETURN, *_columns(rows, 5), [ticket for lane in lanes for ticket in lane.tickets])
-    known.take(key for lane in lanes for key in lane.keys)
-    known.put_aside([_key(row) for row in left if row["destination"] in asked.skip])
-    known.mark = min([known.mark, *[row["turn_at"] for row in left if row["destination"] not in asked.skip]])
-    for destination in {lane.destination for lane in lanes}.difference(row["destination"] for row in left):
+    known.mark = min([known.mark, *[row[1] for row in left]])  # those of who is skipped may lie before it
+    for destination in {lane.destination for lane in lanes}.difference(row[0] for row in left):
         known.served.pop(destination, None)
 
 

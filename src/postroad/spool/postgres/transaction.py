@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,8 @@ from postroad.spool.postgres.connections import Db
 MARGIN_S = 5.0
 """How far before its mark a node looks for tickets: clocks differ, and commits take a while."""
 
-FEW = 8
-"""Tickets of a destination from which on one has to do for all, and those that a claim looks at first."""
+ASIDE = 64
+"""Tickets that a node remembers of a destination that it skips."""
 
 SERVED = 100_000
 """Destinations of which a node remembers when they had their turn."""
@@ -40,7 +40,7 @@ class Round:
     mark: float = NEVER[0]
     now: float = NEVER[0]
     looked: int = -1
-    aside: dict[str, set[TicketKey]] = field(default_factory=dict)
+    aside: dict[str, Sequence[TicketKey]] = field(default_factory=dict)
 
     def start(self, now: float) -> float:
         """From where on to look for tickets."""
@@ -57,22 +57,16 @@ class Round:
             self.served.clear()
         self.served.update(turns)
 
-    def put_aside(self, keys: Iterable[TicketKey]) -> None:
-        """These stay where they are."""
-        for key in keys:
-            self.aside.setdefault(key[2], set()).add(key)
+    def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], looked_at: Collection[str]) -> None:
+        """These stay where they are, as others did whose destinations were not looked at now either."""
+        kept = {to: keys for to, keys in self.aside.items() if to not in looked_at}
+        self.aside = kept | {to: sorted({*kept.get(to, ()), *keys}) for to, keys in tickets.items()}
+        if any(len(keys) > ASIDE for keys in self.aside.values()):
+            self.look_back()  # the next claim makes one of them all
 
     def left_aside(self, skip: Collection[str]) -> list[TicketKey]:
-        """Those whose destinations are not skipped any more, or that are too many."""
-        return [key for to, keys in self.aside.items() if to not in skip or len(keys) > FEW for key in keys]
-
-    def take(self, keys: Iterable[TicketKey]) -> None:
-        """These are gone."""
-        for key in keys:
-            kept = self.aside.get(key[2], set())
-            kept.discard(key)
-            if not kept:
-                self.aside.pop(key[2], None)
+        """Those whose destinations are not skipped any more."""
+        return [key for to, keys in self.aside.items() if to not in skip for key in keys]
 
     def look_back(self) -> None:
         """Look for all tickets next time."""
