@@ -10,7 +10,7 @@ import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
-from postroad.spool import Lesson, Selection, Settlement, SpoolError, Trouble, open_place, place_of
+from postroad.spool import Lesson, Reroute, Selection, Settlement, SpoolError, Trouble, open_place, place_of
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, lessons, settling, without_password
 from postroad.spool.postgres import lanes as of_lanes
 from postroad.spool.postgres.commits import BEGIN
@@ -93,6 +93,28 @@ def test_the_last_two_parcels_of_a_message_settled_at_once():
         return {(one.finished_at, len(one.records)) for one in told}, (await one.stats(NOW)).messages
 
     assert ({(NOW, 2)}, 0) == run(story, "one", "two")
+
+
+def test_the_last_two_are_settled_at_once_where_one_took_another_route_or_is_deleted():
+    """One of them finishes the message as well."""
+
+    async def story(one, two):
+        for n in range(10):
+            await one.add(letter(f"r{n}", "a@one.example", "b@one.example"), BODY)
+            (whole,) = await one.claim(NOW, 1, each=1)
+            first, second = whole.mail.envelope.recipients
+            await one.settle([Settlement(whole, (second,), NOW, "{}", reroute=Reroute((first,), ("x",), "no"))], NOW)
+            (a,), (b,) = await one.claim(NOW, 1, each=1), await two.claim(NOW, 1, each=1)
+            await asyncio.gather(one.settle([Settlement(a)], NOW), two.settle([Settlement(b)], NOW))
+        rerouted = (await one.stats(NOW)).messages
+        for n in range(10):
+            await one.add(letter(f"d{n}", "a@one.example", "b@two.example"), BODY)
+            (a,) = await one.claim(NOW, 1, each=1)
+            await asyncio.gather(one.settle([Settlement(a)], NOW), two.delete(Selection(ids=(f"d{n}",)), NOW))
+            await two.delete(EVERYTHING, NOW)
+        return rerouted, (await one.stats(NOW)).messages
+
+    assert (0, 0) == run(story, "one", "two")
 
 
 def test_a_node_that_starts_takes_its_own_claims_back():
