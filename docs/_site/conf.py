@@ -42,7 +42,8 @@ CONTENTS = {
 
 
 def _tree(pages, caption=""):
-    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
+    named = [f":caption: {caption}"] if caption else []
+    return "\n".join(["", "```{toctree}", ":hidden:", *named, "", *pages, "```", ""])
 
 
 def _read(_app, page, source):
