@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -82,23 +83,30 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # its base has no t
         return len(done)
 
     async def _deliver(self, messages: list[tuple[Any, str, list[str]]], done: list[object]) -> None:
-        """Fill `done` as it goes: what is durable counts, whatever follows."""
+        """Fill `done` as it goes: what is durable counts, whatever follows. In silence one that fails stops no other."""
+        passed = (InputError, SpoolError) if self.fail_silently else ()
         if self._options is not None:
-            await _send_all(self._options, messages, done)
+            await _send_all(self._options, messages, done, passed)
             return
         for message, sender, recipients in messages:
-            queued = await enqueue(message, sender=sender or None, recipients=recipients, **self._how)
-            done.append(queued)
+            with suppress(*passed):
+                done.append(await enqueue(message, sender=sender or None, recipients=recipients, **self._how))
 
 
-async def _send_all(options: SendOptions, messages: list[tuple[Any, str, list[str]]], done: list[object]) -> None:
+async def _send_all(
+    options: SendOptions,
+    messages: list[tuple[Any, str, list[str]]],
+    done: list[object],
+    passed: tuple[type[Exception], ...],
+) -> None:
     tried = []
     async with Client(options, idle_s=_BATCH_S) as client:
         for message, sender, recipients in messages:
-            sent = await client.send(message, sender=sender or None, recipients=recipients)
-            tried.append(sent)
-            if sent.result is Result.DELIVERED:
-                done.append(sent)
+            with suppress(*passed):
+                sent = await client.send(message, sender=sender or None, recipients=recipients)
+                tried.append(sent)
+                if sent.result is Result.DELIVERED:
+                    done.append(sent)
     if len(done) < len(tried):
         raise NotDeliveredError(tuple(tried))
 
