@@ -29,6 +29,7 @@ from postroad.words.inputs import InputError
 from postroad.words.outcome import Result
 
 _BATCH_S = 60.0  # a connection is not given up between messages that come together
+_MOST_SHOWN = 10  # messages, in an error
 _OF_ENQUEUE = ("spool", "config")
 
 
@@ -41,7 +42,9 @@ class NotDeliveredError(Exception):
     def __init__(self, sent: tuple[Sent, ...]) -> None:
         self.sent = sent
         failed = [repr(each) for each in sent if each.result is not Result.DELIVERED]
-        super().__init__(f"{len(failed)} of {len(sent)} messages not delivered: {'; '.join(failed)}")
+        more = [f"and {len(failed) - _MOST_SHOWN:,} more"] if len(failed) > _MOST_SHOWN else []
+        shown = "; ".join([*failed[:_MOST_SHOWN], *more])
+        super().__init__(f"{len(failed)} of {len(sent)} messages not delivered: {shown}")
 
 
 class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # its base has no types
@@ -83,7 +86,7 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # its base has no t
         return len(done)
 
     async def _deliver(self, messages: list[tuple[Any, str, list[str]]], done: list[object]) -> None:
-        """Fill `done` as it goes: what is durable counts, whatever follows. In silence one that fails stops no other."""
+        """Fill `done` as it goes: what is durable counts, whatever follows. In silence one failure stops no other."""
         passed = (InputError, SpoolError) if self.fail_silently else ()
         if self._options is not None:
             await _send_all(self._options, messages, done, passed)
