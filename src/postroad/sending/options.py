@@ -99,6 +99,7 @@ class SendOptions:
         if not callable(self.listener) or iscoroutinefunction(self.listener):
             raise InputError(f"listener: {shown(self.listener)} is not a plain function; write one that takes an event")
         _check_words(self)
+        _check_servers(self)
         _check_networks(self)
         _check_smarthost(self)
         if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
@@ -161,6 +162,16 @@ def _check_words(options: SendOptions) -> None:
 
         build_override(options.demand)
         build_policy(options.procedure)
+
+
+def _check_servers(options: SendOptions) -> None:
+    if not options.resolvers:
+        return
+    from postroad.dns import parse_server  # noqa: PLC0415  # only where there is one
+
+    for text in options.resolvers:
+        if isinstance(server := parse_server(text), Unreadable):
+            raise InputError(f"resolvers: {server}")
 
 
 def _check_networks(options: SendOptions) -> None:

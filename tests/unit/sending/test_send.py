@@ -167,6 +167,7 @@ WRONG = {
     "families: .5,. are not IP versions": lambda: postroad.SendOptions(families=(5,)),
     r"families: \(\) are not": lambda: postroad.SendOptions(families=()),
     "families has IPv6 twice": lambda: postroad.SendOptions(families=(6, 6)),
+    "resolvers: 'here': write a name server as": lambda: postroad.SendOptions(resolvers=["here"]),
     "listener: 5 is not a plain function": lambda: postroad.SendOptions(listener=5),
     "listener: <function .* is not a plain": lambda: postroad.SendOptions(listener=_in_a_coroutine),
     "no TLS mode 'yes'; choose one of": lambda: postroad.SendOptions(tls="yes"),
