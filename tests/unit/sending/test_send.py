@@ -142,10 +142,10 @@ def _hidden():
 
 
 WRONG = {
-    "message: 5 is not a bytes": lambda: _send(5),
+    "message: 5 is not of type bytes, str or Message": lambda: _send(5),
     "message: the text has characters": lambda: _send("\udcff"),
     "message: it cannot be written": lambda: _send(_unwritable()),
-    "sender: 5 is not a str": lambda: _send(sender=5),
+    "sender: 5 is not of type str": lambda: _send(sender=5),
     "no address in From": lambda: _send(sender=...),
     "sender: .*EmailMessage": lambda: _send(_hidden(), sender=...),
     "From has 2 addresses": lambda: _send("From: a@x.example, b@x.example\n\nx\n", sender=...),
@@ -154,11 +154,11 @@ WRONG = {
     "recipients: .*give several as a list": lambda: _send(recipients="a@example.com, b@example.com"),
     "recipients: b'x' is not": lambda: _send(recipients=b"x"),
     "recipients: 5 is not an address": lambda: _send(recipients=5),
-    "recipients: 5 is not a str": lambda: _send(recipients=[5]),
+    "recipients: 5 is not of type str": lambda: _send(recipients=[5]),
     "recipients: .*user@domain": lambda: _send(recipients="nobody"),
     "recipients: .*RCPT": lambda: _send(recipients="a@example.com>\r\nRCPT TO:<b@example.com"),
     "sender: .*DATA": lambda: _send(sender="a@example.com\r\nDATA"),
-    "options: {} is not a SendOptions": lambda: _send(options={}),
+    "options: {} is not of type SendOptions": lambda: _send(options={}),
     "timeout_s: 0 is not above": lambda: postroad.SendOptions(timeout_s=0),
     "timeout_s: \"9\" is not a number|timeout_s: '9' is not": lambda: postroad.SendOptions(timeout_s="9"),
     "source: '192.0.2.1' is not a list": lambda: postroad.SendOptions(source="192.0.2.1"),
