@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroad.adopt.draft import Adoption, Read, Values, pairs, said
+from postroad.adopt.draft import NOTHING, Adoption, Read, Values, pairs, said
 from postroad.adopt.hops import port_of
 
 DONE = {
@@ -60,4 +60,4 @@ def _other(draft: Adoption, key: str, value: str, where: str) -> None:
     elif key == "ALIASES":
         draft.set("aliases", "file", value, where)
     elif key not in DONE:
-        draft.leave(where, said(key, value), "nothing here corresponds to it")
+        draft.leave(where, said(key, value), NOTHING)

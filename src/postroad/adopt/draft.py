@@ -17,6 +17,11 @@ Values = dict[str, Any]
 
 NO_MAILBOXES = "Postroad has no mailboxes: list in [aliases] who reads mail for names of this machine"
 
+SECRET = "smarthost-password"  # noqa: S105  # the name of its file
+NOTHING = "nothing here corresponds to it"
+NO_TEXT = "it has characters that are no UTF-8 text; write it by hand"
+UNKNOWN = "the password is not known here: write it into {file}"
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -45,22 +50,31 @@ class Adoption:
 
     def set(self, table: str, key: str, value: object, origin: str) -> None:
         """A key of a table; `""` is the table above all others."""
+        if not _is_text(key, value):
+            self.leave(origin, key if _is_text(key) else "a name", NO_TEXT)
+            return
         self.tables.setdefault(table, {})[key] = value
         self.origins[table, key] = origin
 
     def add(self, name: str, values: Values, origin: str) -> None:
         """One more table of a list: `route`, `listen`."""
+        if not _is_text(*values.values()):
+            self.leave(origin, name, NO_TEXT)
+            return
         self.lists.setdefault(name, []).append((values, origin))
 
     def leave(self, where: str, what: str, why: str) -> None:
         """Name what is not taken over."""
         self.left.append(Left(where, what, why))
 
-    def password(self, user: str, password: str, folder: str, name: str = "smarthost") -> Values:
-        """The `auth` of a route; the password itself becomes a file of its own, which settings never show."""
-        file = f"{name}-password"
-        if self.secrets.setdefault(file, password) != password:
-            file = f"{name}-password-{len(self.secrets) + 1}"
+    def password(self, user: str, password: str | None, folder: str) -> Values:
+        """The `auth` of a route; the password itself becomes a file of its own, if it is known.
+
+        Settings never show it, and neither does what is said of what was left.
+        """
+        file = SECRET
+        if password is not None and self.secrets.setdefault(file, password) != password:
+            file = f"{SECRET}-{len(self.secrets) + 1}"
             self.secrets[file] = password
         return {"user": user, "password_file": f"{folder}/{file}"}
 
@@ -82,6 +96,12 @@ class Adoption:
                     f"[[{name}]]  # {origin}",
                     *(f"{_key(key)} = {_value(value)}" for key, value in values.items()),
                 )
+
+
+def _is_text(*values: object) -> bool:
+    """Whether they can stand in a file of settings."""
+    written = "".join(map(_value, values))
+    return written.isascii() or not re.search(r"[\ud800-\udfff\x7f-\x9f]", written)
 
 
 def _key(key: str) -> str:

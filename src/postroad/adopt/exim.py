@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from postroad.adopt.draft import NO_MAILBOXES, Adoption, Read, Values, said
+from postroad.adopt.draft import NO_MAILBOXES, NOTHING, Adoption, Read, Values, said
 from postroad.adopt.hops import exim_hop
 
 OWN = "exim4.conf"
@@ -54,7 +54,7 @@ def _take(draft: Adoption, key: str, value: str, where: str) -> None:
                 where, said(key, value), f"mail for these names went into mailboxes of this machine. {NO_MAILBOXES}"
             )
     else:
-        draft.leave(where, said(key, value), "nothing here corresponds to it")
+        draft.leave(where, said(key, value), NOTHING)
 
 
 def _listed(value: str) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.adopt.draft import Adoption, Read, Values, said
+from postroad.adopt.draft import NOTHING, SECRET, UNKNOWN, Adoption, Read, Values, said
 from postroad.adopt.hops import port_of
 
 DONE = frozenset({
@@ -48,10 +47,9 @@ def _accounts(text: str) -> tuple[Mapping[str, _Account], str]:
     accounts: dict[str, _Account] = {}
     current, defaults, default = _Account("default"), _Account("defaults"), "default"
     for number, line in enumerate(text.splitlines(), 1):
-        words = _words(line)
-        if not words:
+        key, value = _said(line)
+        if not key:
             continue
-        key, value = words[0], " ".join(words[1:])
         if key == "defaults":
             current = defaults
         elif key == "account":
@@ -71,11 +69,14 @@ def _accounts(text: str) -> tuple[Mapping[str, _Account], str]:
     return accounts, default if default in accounts or len(accounts) != 1 else next(iter(accounts))
 
 
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return line.split()
+def _said(line: str) -> tuple[str, str]:
+    """A command and its argument, which may stand in double quotes: no mark in it means anything (msmtp(1))."""
+    bare = line.strip()
+    if not bare or bare.startswith("#"):
+        return "", ""
+    key, value = (*bare.split(None, 1), "")[:2]
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return key, value[1:-1] if is_quoted else value
 
 
 def _route(draft: Adoption, account: _Account, folder: str) -> None:
@@ -88,13 +89,9 @@ def _route(draft: Adoption, account: _Account, folder: str) -> None:
     if it.get("tls_trust_file", "system") not in {"system", "/etc/ssl/certs/ca-certificates.crt"}:
         route["ca_file"] = it["tls_trust_file"]
     if it.get("auth", "off") != "off" and "user" in it:
-        if "password" not in it:
-            draft.leave(
-                _at(account, "passwordeval"),
-                said("passwordeval", it.get("passwordeval", "")),
-                f"write the password into {folder}/smarthost-password",
-            )
-        route["auth"] = draft.password(it["user"], it.get("password", ""), folder)
+        if "password" not in it:  # the command is not quoted: it may have the password in it
+            draft.leave(_at(account, "passwordeval"), "passwordeval", UNKNOWN.format(file=f"{folder}/{SECRET}"))
+        route["auth"] = draft.password(it["user"], it.get("password"), folder)
     elif is_tls:
         route["tls"] = "encrypt" if it.get("tls_certcheck") == "off" else "verify"
     draft.add("route", route, f"account {account.name}")
@@ -121,4 +118,4 @@ def _others(draft: Adoption, account: _Account, read: Read) -> None:
     if "aliases" in it and read(it["aliases"]) is not None:
         draft.set("aliases", "file", it["aliases"], _at(account, "aliases"))
     for key in it.keys() - DONE:
-        draft.leave(_at(account, key), said(key, it[key]), "nothing here corresponds to it")
+        draft.leave(_at(account, key), said(key, it[key]), NOTHING)

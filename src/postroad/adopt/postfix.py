@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from postroad.adopt.draft import NO_MAILBOXES, Adoption, Left, Read, Values, pairs, said, seconds, span
+from postroad.adopt.draft import NO_MAILBOXES, NOTHING, Adoption, Left, Read, Values, pairs, said, seconds, span
 from postroad.adopt.hops import WrittenHop, postfix_hop
-from postroad.adopt.main_cf import LOOPBACK, CfLine, MainCf, listens
+from postroad.adopt.main_cf import LOOPBACK, OF_TEXT, CfLine, MainCf, listens
 
-NOTHING = "nothing here corresponds to it"
 BY_DEFAULT = re.compile(
     # where Postfix has its own files, and what Postroad does anyway or has no need of
     r"(alias_database|append_dot_mydomain|biff|bounce_.*_maps|broken_sasl_auth_clients|command_directory|compatibility_level|"
@@ -160,14 +159,11 @@ class _Postfix:
             if kind == "static":
                 user, _, password = place.partition(":")
                 return self._draft.password(user, password, self._folder)
-            text = self._cf.read(place)
+            text = self._cf.read(place) if kind in OF_TEXT else None
             if text is None:
-                line = self._cf.lines["smtp_sasl_password_maps"]
-                self._draft.leave(
-                    line.where,
-                    said("smtp_sasl_password_maps", line.value),
-                    f"{place} cannot be read; name the user and a file with the password in `auth` of the route",
-                )
+                where = self._cf.lines["smtp_sasl_password_maps"].where
+                why = "cannot be read as a table of text; name the user and a file with the password in `auth`"
+                self._draft.leave(where, "smtp_sasl_password_maps", f"{kind}:{place} {why} of the route")
                 continue
             for _number, key, value in pairs(text):
                 if key in {written, hop.host, f"[{hop.host}]"}:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FOLDER = "/etc/postroad"
 SETTINGS = "postroad.toml"
+MOST = 16 * 1024 * 1024  # octets of a file that somebody wrote by hand
 
 
 def import_(
@@ -42,8 +43,13 @@ def import_(
 
     known = SYSTEMS[system]
     where = place or Path(known.place)
-    if not (where / known.main).is_file():
-        screen.fail(f"{where / known.main}: no such file; say where the settings of {system} are")
+    if known.main and where.name == known.main and not where.is_dir():
+        where = where.parent
+    main = where / known.main
+    if not main.is_file():
+        screen.fail(f"{main}: no such file; say where the settings of {system} are")
+    if _text(main) is None:
+        screen.fail(f"{main} cannot be read as text; run this as a user who may read it")
     draft = known.adopt(lambda name: _text(where / name if name else where), str(to.absolute() if to else FOLDER))
     text = draft.toml(f"{system}, {where}")
     if to:
@@ -53,27 +59,32 @@ def import_(
 
 
 def _text(path: Path) -> str | None:
+    """A text of any encoding, whose octets come back as they were when it is written; None where there is none."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
+        octets = path.read_bytes() if path.is_file() and path.stat().st_size <= MOST else b"\0"
     except OSError:
         return None
+    return None if b"\0" in octets else octets.decode(errors="surrogateescape")
 
 
 def _write(to: Path, draft: Adoption, text: str) -> None:
     """All or nothing: what exists stays, and nobody else reads a password."""
     files = {SETTINGS: text, **{name: f"{password}\n" for name, password in draft.secrets.items()}}
+    written: list[Path] = []
     try:
         to.mkdir(parents=True, exist_ok=True)
         for name in files:
-            if (to / name).exists():
+            if os.path.lexists(to / name):
                 screen.fail(f"{to / name} exists; remove it, or give another folder with --to")
-        for name, octets in files.items():
+        for name, content in files.items():
             mode = 0o644 if name == SETTINGS else 0o600
-            with os.fdopen(
-                os.open(to / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
-            ) as file:
-                file.write(octets)
+            place = os.open(to / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            written.append(to / name)
+            with os.fdopen(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(content)
     except OSError as problem:
+        for each in written:
+            each.unlink(missing_ok=True)
         screen.fail(f"{to}: {problem.strerror}; give a folder that you may write with --to")
 
 

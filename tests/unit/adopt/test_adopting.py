@@ -255,6 +255,49 @@ def test_small_systems_and_their_smarthosts(system, files, settings, secrets, le
     assert left == [each.where for each in draft.left]
 
 
+@pytest.mark.parametrize(
+    ("system", "files", "secrets"),
+    [
+        ("msmtp", {"": "host a.example\r\nauth on\r\nuser u\r\npassword\tfoo#b\\ar'\t x\r\n"}, ["foo#b\\ar'\t x"]),
+        ("msmtp", {"": 'host a.example\nauth on\nuser u\npassword "se#\\"\n'}, ["se#\\"]),
+        ("msmtp", {"": "host a.example\nauth on\nuser u\npasswordeval echo s3cret\n"}, []),
+        ("nullmailer", {"remotes": "a.example smtp port=587 starttls user=u pass='it is'#x\n"}, ["it is#x"]),
+        ("nullmailer", {"remotes": "a.example smpt --pass=s3cret\nb.example smtp --pass='s3cret\n"}, []),
+        (
+            "postfix",
+            {
+                "main.cf": "relayhost = [a.example]\nsmtp_sasl_auth_enable = yes\n"
+                "smtp_sasl_password_maps = ldap:/l, hash:/nope, static:u:s3cret\ninet_interfaces = loopback-only\n",
+                "/l": "[a.example] wrong:table\n",
+            },
+            ["s3cret"],
+        ),
+        ("dma", {"dma.conf": "SMARTHOST a.example\n", "auth.conf": "u|a.example:p\udce9\n"}, ["p\udce9"]),
+    ],
+)
+def test_a_password_is_taken_over_to_its_last_octet_and_never_shown(system, files, secrets):
+    """Neither a mark of comments nor a quote ends it, and what is left is named without it."""
+    draft, _ = _adopt(system, files)
+    assert secrets == list(draft.secrets.values())
+    assert "s3cret" not in draft.toml(system) + "".join(map(str, draft.left))
+
+
+def test_options_of_nullmailer_need_no_dashes():
+    """As in the example of nullmailer-send(8); what is not known is named."""
+    draft, settings = _adopt("nullmailer", {"remotes": "a.example smtp port=2525 ssl source=192.0.2.1\n"})
+    route = {"domains": ["*"], "next_hop": "a.example:2525", "security": "tls", "tls": "verify"}
+    assert ([route], ["remotes:1: source: nothing here corresponds to it"]) == (
+        settings["route"],
+        list(map(str, draft.left)),
+    )
+
+
+def test_what_is_no_text_is_named_and_not_written():
+    """A file of TOML can have any character but half ones and marks for terminals."""
+    draft, settings = _adopt("msmtp", {"": "host smtp.ex\udce9mple.com\n"})
+    assert ({}, ["account default"]) == (settings, [each.where for each in draft.left])
+
+
 def test_what_is_taken_over_is_what_a_relay_reads(tmp_path):
     """The file that is written is right, but for the certificate that is not here."""
     files = {"main.cf": MAIN_CF.replace("smtpd_tls_cert_file=/etc/ssl/web3.pem\n", ""), **OTHERS}

@@ -1,6 +1,8 @@
 """`postroad import`: another system's settings become a file, or two, that overwrite nothing."""
 
+import errno
 import json
+import os
 import stat
 
 from tests.support.json_schema import wrong_with
@@ -55,5 +57,35 @@ def test_settings_that_are_not_there(tmp_path):
     done = _import("postfix", tmp_path)
     assert (2, f"postroad: {tmp_path / 'main.cf'}: no such file; say where the settings of postfix are\n") == (
         done.exit_code,
+        done.stderr,
+    )
+
+
+def test_a_password_in_another_encoding_and_a_disk_that_is_full(tmp_path, monkeypatch):
+    """The octets are those of the old file; what could not be written whole is not there at all."""
+    (tmp_path / "dma.conf").write_text("SMARTHOST smtp.example.net\nAUTHPATH auth.conf\n")
+    (tmp_path / "auth.conf").write_bytes(b"web3|smtp.example.net:p\xe9\n")
+    full, new = tmp_path / "full", tmp_path / "etc"
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdopen", _no_room)
+        assert 2 == _import("dma", tmp_path, "--to", full).exit_code
+    assert [] == list(full.iterdir())
+    assert 0 == _import("dma", tmp_path / "dma.conf", "--to", new).exit_code
+    assert b"p\xe9\n" == (new / "smarthost-password").read_bytes()
+
+
+def _no_room(*_args, **_more):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_table_that_is_no_text_is_not_read_as_one(tmp_path):
+    """Neither as settings: a file of nothing readable would become settings of nothing."""
+    (tmp_path / "main.cf").write_text(f"smtp_generic_maps = hash:{tmp_path}/table\ninet_interfaces = loopback-only\n")
+    (tmp_path / "table").write_bytes(b"\x7fELF\0\0 x\n")
+    done = _import("postfix", tmp_path)
+    assert (1, True) == (done.exit_code, "cannot be read as a table of text" in done.stderr)
+    (tmp_path / "main.cf").write_bytes(b"\0")
+    assert (2, f"postroad: {tmp_path / 'main.cf'} cannot be read as text; run this as a user who may read it\n") == (
+        (done := _import("postfix", tmp_path)).exit_code,
         done.stderr,
     )
