@@ -39,7 +39,8 @@ def import_(
 
     Exit status: 0 all taken over, 1 something is left to do by hand, 2 usage error or no such settings.
     """
-    from postroad.adopt import SYSTEMS
+    from postroad.adopt import SYSTEMS, sift
+    from postroad.config import refused
 
     known = SYSTEMS[system]
     where = place or Path(known.place)
@@ -51,6 +52,7 @@ def import_(
     if _text(main) is None:
         screen.fail(f"{main} cannot be read as text; run this as a user who may read it")
     draft = known.adopt(lambda name: _text(where / name if name else where), str(to.absolute() if to else FOLDER))
+    sift(draft, refused)
     text = draft.toml(f"{system}, {where}")
     if to:
         _write(to, draft, text)

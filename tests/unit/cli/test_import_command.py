@@ -89,3 +89,35 @@ def test_a_table_that_is_no_text_is_not_read_as_one(tmp_path):
         (done := _import("postfix", tmp_path)).exit_code,
         done.stderr,
     )
+
+
+def test_what_a_relay_would_refuse_is_named_and_left_out(tmp_path):
+    """The rest is written: whatever the other system has, `config check` finds nothing wrong with it."""
+    (tmp_path / "main.cf").write_text(
+        "relayhost = a.example,b.example\nmynetworks = 300.1.1.1 10.0.0.0/8\nmaximal_queue_lifetime = 99999d\n"
+        "always_bcc = a@b, c@d\nminimal_backoff_time = 0\ninet_interfaces = 192.0.2.1 web3\n"
+        f"transport_maps = texthash:{tmp_path}/transport\n"
+    )
+    (tmp_path / "transport").write_text(
+        "a.example smtp:[b.example]\nA.example smtp:[c.example]\nme@x smtp:[b.example]\n"
+    )
+    done = _import("postfix", tmp_path, "--to", tmp_path / "new")
+    wrong, settings = survey(tmp_path / "new" / "postroad.toml")
+    # Two routes for one domain are for a human to choose from
+    assert (1, 1) == (done.exit_code, len(wrong))
+    assert (["10.0.0.0/8"], ["192.0.2.1"]) == (
+        list(map(str, settings.relay.networks)),
+        [str(each.address) for each in settings.listen],
+    )
+    assert [
+        "mynetworks, main.cf:2: relay.networks",
+        "always_bcc, main.cf:4: rewrite.always_bcc",
+        "maximal_queue_lifetime, main.cf:3: retry.expiry",
+        "minimal_backoff_time, main.cf:5: retry.first",
+        "relayhost, main.cf:1: [[route]]",
+        f"{tmp_path}/transport:3: [[route]]",
+        "master.cf: [[listen]]",
+        "postroad.toml: [[route]] has the domain a.example twice",
+    ] == [
+        ": ".join(line.removeprefix("postroad: not taken over: ").split(": ")[:2]) for line in done.stderr.splitlines()
+    ]
