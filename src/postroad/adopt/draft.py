@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,18 @@ class Adoption:
             self.leave(origin, name, NO_TEXT)
             return
         self.lists.setdefault(name, []).append((values, origin))
+
+    def relay_for(self, listed: Iterable[str], origin: str) -> None:
+        """The networks that may relay; those that are none, and those that are everybody, are named."""
+        networks = []
+        for each in listed:
+            if not re.fullmatch(r"[0-9a-fA-F.:]+(/\d+)?", each):
+                self.leave(origin, quoted(each), "write the networks that it means into relay.networks by hand")
+            elif re.search(r"/0+\Z", each):
+                self.leave(origin, each, "it lets everybody who can connect relay: write who may into relay.networks")
+            else:
+                networks.append(each)
+        self.set("relay", "networks", networks, origin)
 
     def leave(self, where: str, what: str, why: str) -> None:
         """Name what is not taken over."""

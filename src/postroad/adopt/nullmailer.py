@@ -91,7 +91,7 @@ def _remote(draft: Adoption, where: str, options: Mapping[str, str], folder: str
         route["auth"] = draft.password(options["user"], options.get("pass"), folder)
     elif is_tls or "starttls" in options:
         route["tls"] = "encrypt" if "insecure" in options else "verify"
-    if "x509cafile" in options and (is_tls or "starttls" in options):
+    if "x509cafile" in options and ("auth" in route or route.get("tls") == "verify"):
         route["ca_file"] = options["x509cafile"]
     unknown = sorted(options.keys() - KNOWN) + ([] if port else ["port"])
     if unknown:

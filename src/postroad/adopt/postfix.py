@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 
 from postroad.adopt.draft import NO_MAILBOXES, NOTHING, Adoption, Left, Read, Values, pairs, said, seconds, span
 from postroad.adopt.hops import WrittenHop, postfix_hop
-from postroad.adopt.main_cf import LOOPBACK, OF_TEXT, CfLine, MainCf, listens
+from postroad.adopt.main_cf import LOOPBACK, OF_TEXT, CfLine, MainCf, listens, odd_services
 
 BY_DEFAULT = re.compile(
     # where Postfix has its own files, and what Postroad does anyway or has no need of
     r"(alias_database|append_dot_mydomain|biff|bounce_.*_maps|broken_sasl_auth_clients|command_directory|compatibility_level|"
     r"config_directory|daemon_directory|daemon_timeout|data_directory|debug.*|default_privs|disable_vrfy_command|"
-    r"html_directory|mail_owner|mailbox_size_limit|mailq_path|manpage_directory|meta_directory|multi_instance.*|mydomain|"
+    r"html_directory|mail_owner|mailbox_size_limit|mailq_path|manpage_directory|meta_directory|multi_instance.*|mydomain|mynetworks_style|"
     r"newaliases_path|process_id_directory|queue_directory|readme_directory|recipient_delimiter|sample_directory|sendmail_path|"
     r"setgid_group|shlib_directory|smtp_sasl_auth_enable|smtp_sasl_(mechanism|security|tls_security)_.*|"
     r"smtp_sasl_password_maps|smtp_tls_(loglevel|note_starttls_offer|session_cache_database|ciphers|protocols|mandatory_.*)|"
-    r"smtp_tls_CA(file|path)|smtp_tls_wrappermode|smtpd_banner|smtpd_delay_reject|smtpd_helo_required|"
+    r"smtp_tls_CApath|smtp_tls_wrappermode|smtpd_banner|smtpd_delay_reject|smtpd_helo_required|"
     r"smtpd_tls_(auth_only|loglevel|session_.*|received_header|key_file|ciphers|protocols|mandatory_.*)|strict_rfc821_envelopes|"
-    r"tls_.*|unknown_local_recipient_reject_code|myorigin|inet_protocols_.*|smtp_dns_support_level|"
+    r"tls_.*|unknown_local_recipient_reject_code|inet_protocols_.*|smtp_dns_support_level|"
     r"smtp_tls_connection_reuse|unverified_.*|.*_reject_code)\Z"
 )
 MAILBOXES = re.compile(
@@ -30,9 +30,10 @@ USUAL_RULES = {
     "permit_sasl_authenticated",
     "defer_unauth_destination",
     "reject_unauth_destination",
-    "permit",
     "reject",
 }
+UNKNOWN = "it has a name in it of which main.cf does not say what it stands for; write it out by hand"
+SYSTEM_CAS = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}
 TLS_LEVELS = {
     "none": "off",
     "encrypt": "encrypt",
@@ -74,6 +75,8 @@ class _Postfix:
             if name in done or name in _HOW or not line.value:
                 continue
             self._rest(name, line)
+        for odd in odd_services(self._cf):
+            self._draft.leave(*odd)
         ports = list(listens(self._cf))
         if ports != [{"address": LOOPBACK, "port": 25, "tls": "none"}]:
             for port in ports:
@@ -86,7 +89,7 @@ class _Postfix:
         if line is None:
             return False
         value = self._cf.expanded(line.value)
-        trouble = how(self, value, f"{name}, {line.where}")
+        trouble = UNKNOWN if value is None else how(self, value, f"{name}, {line.where}")
         if isinstance(trouble, str):
             self._draft.leave(line.where, said(name, line.value), trouble)
         return True
@@ -96,16 +99,24 @@ class _Postfix:
             self._number(name, line)
         elif MAILBOXES.match(name):
             self._draft.leave(line.where, said(name, line.value), NO_MAILBOXES)
-        elif name.endswith("_restrictions") and set(re.split(r"[,\s]+", self._cf.expanded(line.value))) <= USUAL_RULES:
+        elif name.endswith("_restrictions") and self._are_usual(line):
             return
         elif not BY_DEFAULT.match(name):
             self._draft.leave(line.where, said(name, line.value), NOTHING)
 
+    def _are_usual(self, line: CfLine) -> bool:
+        """Whether rules let in who may relay by [relay], and nobody else further than to us."""
+        rules = re.split(r"[,\s]+", self._cf.expanded(line.value) or "")
+        refusing = next((at for at, rule in enumerate(rules) if not rule.startswith("permit_")), len(rules))
+        return set(rules) <= USUAL_RULES and "permit_mynetworks" in rules[:refusing]
+
     def _number(self, name: str, line: CfLine) -> None:
-        value, origin = self._cf.expanded(line.value), f"{name}, {line.where}"
+        value, origin = self._cf.expanded(line.value) or "", f"{name}, {line.where}"
         if name in COUNTS:
             if value.isdigit() and int(value):
                 self._draft.set(*COUNTS[name], int(value), origin)
+            else:
+                self._draft.leave(line.where, said(name, line.value), "it is no number of one or more")
             return
         unit, key = DURATIONS[name]
         total = seconds(value, unit)
@@ -121,12 +132,19 @@ class _Postfix:
         return None
 
     def networks(self, value: str, origin: str) -> str | None:
-        listed = re.split(r"[,\s]+", value)
-        odd = [each for each in listed if not re.fullmatch(r"[0-9a-fA-F.:\[\]/]+", each)]
-        if odd:
-            return f"write the networks of {', '.join(odd)} into relay.networks by hand"
-        self._draft.set("relay", "networks", [re.sub(r"[\[\]]", "", each) for each in listed], origin)
+        rules = self._cf.value("smtpd_relay_restrictions")
+        listed = [re.sub(r"[\[\]]", "", each) for each in re.split(r"[,\s]+", value) if each]
+        if rules and "permit_mynetworks" not in rules:  # theirs is the last word (SMTPD_ACCESS_README)
+            origin, listed = f"smtpd_relay_restrictions, {self._cf.lines['smtpd_relay_restrictions'].where}", []
+        self._draft.relay_for(listed, origin)
         return None
+
+    def origin(self, value: str, origin: str) -> str | None:
+        first = ((self._cf.read(value) or "").splitlines() or [""])[0].strip() if value.startswith("/") else value
+        host = self._cf.value("myhostname")
+        if not first or first == host:
+            return None
+        return f"names without a domain get the hostname here; [rewrite.senders] makes another of it, such as {first}"
 
     def relay(self, value: str, origin: str) -> str | None:
         if not value:
@@ -140,16 +158,25 @@ class _Postfix:
             route["mx_of"] = hop.host
         else:
             route["next_hop"] = hop.endpoint
+            if hop.by_mx:
+                self._draft.leave(origin, written, "Postfix asks for its MX records; here mail goes to the host itself")
         if self._cf.value("smtp_tls_wrappermode") == "yes":
             route["security"] = "tls"
         login = self._login(written, hop)
         if login:
             route["auth"] = login
-        level = TLS_LEVELS.get(self._cf.value("smtp_tls_security_level"))
-        if level and level != "off" and not (login and level == "encrypt"):
+        level = self._level()
+        if level and not (login and level == "encrypt"):
             route["tls"] = level
+        ca_file = self._cf.value("smtp_tls_CAfile")
+        if ca_file and ca_file not in SYSTEM_CAS and (login or level == "verify"):
+            route["ca_file"] = ca_file
         self._draft.add("route", route, origin)
         return None
+
+    def _level(self) -> str | None:
+        level = TLS_LEVELS.get(self._cf.value("smtp_tls_security_level"))
+        return level if level != "off" else None
 
     def _login(self, written: str, hop: WrittenHop) -> Values | None:
         if self._cf.value("smtp_sasl_auth_enable") != "yes":
@@ -175,11 +202,16 @@ class _Postfix:
         entries, trouble = self._cf.table(value)
         for where, key, target in entries:
             transport, _, hop_text = target.partition(":")
+            if not transport and not hop_text:  # "do not change": as if the table did not exist (transport(5))
+                hop_text = self._cf.value("relayhost")
             hop = postfix_hop(hop_text) if hop_text else None
-            if transport not in {"smtp", "relay", ""} or (hop_text and not hop):
+            if "@" in key:
+                self._draft.leave(where, key, "a route is for domains, not for one address")
+            elif transport not in {"smtp", "relay", ""} or (hop_text and not hop):
                 self._draft.leave(where, f"{key} {target}", "there is no such transport here")
             elif hop is None:
-                self._draft.add("route", {"domains": [key], "direct": True}, where)
+                level = self._level()
+                self._draft.add("route", {"domains": [key], "direct": True, **({"tls": level} if level else {})}, where)
             else:
                 self._route([key], hop, hop_text, where)
         return trouble
@@ -187,7 +219,10 @@ class _Postfix:
     def generic(self, value: str, origin: str) -> str | None:
         entries, trouble = self._cf.table(value)
         for where, key, target in entries:
-            self._rewritten(key.removeprefix("@"), target.removeprefix("@"), where)
+            if "@" in key and "@" in target:
+                self._rewritten(key.removeprefix("@"), target.removeprefix("@"), where)
+            else:  # of this machine, whatever it is called
+                self._draft.leave(where, f"{key} {target}", "write both with their domains into [rewrite.senders]")
         return trouble
 
     def masquerade(self, value: str, origin: str) -> str | None:
@@ -205,18 +240,20 @@ class _Postfix:
         return None
 
     def aliases(self, value: str, origin: str) -> str | None:
-        for name in value.replace(",", " ").split():
+        names = value.replace(",", " ").split()
+        for name in names:
             kind, _, place = name.rpartition(":")
-            if kind in {"", "hash", "lmdb", "btree", "texthash", "cdb", "dbm"} and place.startswith("/"):
-                if self._cf.read(place) is not None:
-                    self._draft.set("aliases", "file", place, origin)
-                return None
-        return "write who reads what into [aliases] by hand"
+            if kind in OF_TEXT and place.startswith("/") and self._cf.read(place) is not None:
+                self._draft.set("aliases", "file", place, origin)
+                names.remove(name)
+                break
+        return f"{', '.join(names)}: write who reads what into [aliases] by hand" if names else None
 
     def size(self, value: str, origin: str) -> str | None:
         if value.isdigit() and int(value):
             self._draft.set("limits", "message_size", int(value), origin)
-        return None
+            return None
+        return "a limit has to be a number of octets; set limits.message_size by hand"
 
     def protocols(self, value: str, origin: str) -> str | None:
         families = {"ipv4": [4], "ipv6": [6]}.get(value.strip())
@@ -233,6 +270,8 @@ class _Postfix:
 
     def tls(self, value: str, origin: str) -> str | None:
         mode = TLS_LEVELS.get(value)
+        if not mode and value not in {"", "may"}:
+            return "there is no such level here: without it mail may go to any server, and in the clear"
         if mode and not self._cf.value("relayhost"):
             self._draft.set("deliver", "tls", mode, origin)
         return None  # "may" is less than what `auto` does, which is the default
@@ -264,6 +303,7 @@ class _Postfix:
 _HOW: Mapping[str, Callable[[_Postfix, str, str], str | None]] = {
     "myhostname": _Postfix.hostname,
     "mynetworks": _Postfix.networks,
+    "myorigin": _Postfix.origin,
     "relayhost": _Postfix.relay,
     "transport_maps": _Postfix.transports,
     "smtp_generic_maps": _Postfix.generic,
@@ -278,6 +318,7 @@ _HOW: Mapping[str, Callable[[_Postfix, str, str], str | None]] = {
     "smtp_bind_address": _Postfix.source,
     "smtp_bind_address6": _Postfix.source,
     "smtp_tls_security_level": _Postfix.tls,
+    "smtp_tls_CAfile": _Postfix.nothing,
     "smtpd_tls_security_level": _Postfix.nothing,
     "smtpd_tls_cert_file": _Postfix.certificate,
     "smtpd_sasl_auth_enable": _Postfix.users,

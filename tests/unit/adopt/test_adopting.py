@@ -51,7 +51,7 @@ pickup    unix  n       -       y       60      1       pickup
 """
 OTHERS = {
     "/etc/postfix/sasl_passwd": "# hosts\n[smtp.example.net]:submission web3:s:e#cret\n",
-    "/etc/postfix/generic": "root@web3.example.com ops@example.com\n@web3.local example.com\n",
+    "/etc/postfix/generic": "root@web3.example.com ops@example.com\n@web3.local @example.com\n",
     "/etc/postfix/transport": "example.org smtp:[10.0.0.9]\n.example.org :\nold.example error:gone\n",
     "/etc/aliases": "root: ops@example.com\n",
 }
@@ -86,7 +86,7 @@ def test_postfix_as_a_client_of_a_smarthost():
         "route": [
             {"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": auth},
             {"domains": ["example.org"], "next_hop": "10.0.0.9:25", "tls": "encrypt"},
-            {"domains": [".example.org"], "direct": True},
+            {"domains": [".example.org"], "next_hop": "smtp.example.net:587", "auth": auth},
         ],
         "listen": [
             {"address": address, "port": port, "tls": tls}
@@ -115,10 +115,10 @@ def test_postfix_as_a_client_of_a_smarthost():
     ],
 )
 def test_relayhost_in_each_of_its_forms(relayhost, route):
-    """Brackets turn MX off, and a port may be a name."""
+    """Brackets turn MX off, and a port may be a name; exchangers at another port there are none, and that is said."""
     draft, settings = _adopt("postfix", {"main.cf": f"relayhost = {relayhost}\ninet_interfaces = loopback-only\n"})
     assert ([{"domains": ["*"], **route}] if route else []) == settings.get("route", [])
-    assert bool(draft.left) == (relayhost.endswith("imap"))
+    assert bool(draft.left) == (relayhost in ("example.net:2525", "[smtp.example.net]:imap"))
 
 
 def test_a_null_client_as_debian_installs_it_is_nearly_empty():
@@ -131,11 +131,90 @@ def test_a_null_client_as_debian_installs_it_is_nearly_empty():
     assert ({}, []) == (settings, draft.left)
 
 
-def test_circles_of_names_end():
-    """A setting that stands for itself is empty, as in Postfix."""
-    assert {"hostname": ""} == _adopt(
-        "postfix", {"main.cf": "myhostname = $a\na = $myhostname\ninet_interfaces = loopback-only\n"}
-    )[1]
+@pytest.mark.parametrize(
+    ("lines", "settings", "left"),
+    [
+        ("myhostname = $a\na = $myhostname", {}, ["main.cf:1"]),
+        ("myhostname = $a\na = $b $b $b $b\nb = $a $a $a", {}, ["main.cf:1"]),
+        (
+            "myhostname = $a0\n" + "".join(f"a{n} = $a{n + 1}$a{n + 1}\n" for n in range(99)) + "a99 = x",
+            {},
+            ["main.cf:1"],
+        ),
+        ("relayhost = [mx.$mydomain]", {}, ["main.cf:1"]),
+        ("relayhost = ${x?[a.example]}", {}, ["main.cf:1"]),
+        ("inet_interfaces = $x", {}, ["main.cf:1"]),
+        (
+            "myhostname = a.b.example\nrelayhost = [mx.$mydomain]",
+            {"hostname": "a.b.example", "route": [{"domains": ["*"], "next_hop": "mx.b.example:25"}]},
+            [],
+        ),
+        ("transport_maps = hash:$config_directory/t", {"route": [{"domains": ["a.example"], "direct": True}]}, []),
+    ],
+)
+def test_a_name_whose_meaning_is_not_known_is_never_taken_for_nothing(lines, settings, left):
+    """Of what Postfix sets itself mydomain and config_directory are known; circles and conditions are not followed."""
+    files = {"main.cf": f"{lines}\ninet_protocols = ipv4\n", "./t": "a.example smtp:\n"}
+    if "inet_interfaces" not in lines:
+        files["main.cf"] += "inet_interfaces = loopback-only\n"
+    draft, adopted = _adopt("postfix", files)
+    adopted.pop("deliver")
+    assert (settings, left) == (adopted, [each.where for each in draft.left if "stands for" in each.why])
+
+
+@pytest.mark.parametrize(
+    ("lines", "networks", "left"),
+    [
+        ("mynetworks =", [], []),
+        ("mynetworks = 10.0.0.0/8, 0.0.0.0/0 [::]/0", ["10.0.0.0/8"], ["0.0.0.0/0", "::/0"]),
+        ("mynetworks = 10.0.0.0/8 !10.0.0.1 hash:/x", ["10.0.0.0/8"], ['"!10.0.0.1"', '"hash:/x"']),
+        ("mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_sasl_authenticated, reject", [], ["smtpd_relay"]),
+        ("mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject", ["10.0.0.0/8"], []),
+        ("mynetworks = 10.0.0.0/8\nsmtpd_client_restrictions = reject", ["10.0.0.0/8"], ["smtpd_client"]),
+        ("smtpd_relay_restrictions = permit", None, ["smtpd_relay"]),
+    ],
+)
+def test_nobody_may_relay_who_might_not_before(lines, networks, left):
+    """Nor may everybody, whatever main.cf says: that is for an administrator to write."""
+    draft, adopted = _adopt("postfix", {"main.cf": f"{lines}\ninet_interfaces = loopback-only\n"})
+    assert networks == adopted.get("relay", {}).get("networks")
+    assert left == [each.what[: len(name)] for each, name in zip(draft.left, left, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ("smtp_tls_security_level = fingerprint", 'smtp_tls_security_level = "fingerprint"'),
+        ("alias_maps = hash:/nope", 'alias_maps = "hash:/nope"'),
+        ("alias_maps = hash:/a, hash:/b", 'alias_maps = "hash:/a, hash:/b"'),
+        ("myorigin = /etc/mailname", 'myorigin = "/etc/mailname"'),
+        ("message_size_limit = 0", 'message_size_limit = "0"'),
+        ("smtpd_recipient_limit = many", 'smtpd_recipient_limit = "many"'),
+        ("smtp_generic_maps = hash:/g", "root ops"),
+        ("transport_maps = hash:/t", "me@a.example"),
+    ],
+)
+def test_what_postfix_does_and_a_relay_would_not_is_named(lines, what):
+    """Each of these was dropped without a word, or taken for something else."""
+    files = {"/a": "", "/b": "", "/etc/mailname": "b.example\n", "/g": "root ops\n", "/t": "me@a.example smtp:[b]\n"}
+    draft, _ = _adopt("postfix", {"main.cf": f"{lines}\ninet_interfaces = loopback-only\n", **files})
+    assert [what] == [each.what for each in draft.left]
+
+
+def test_what_single_services_of_postfix_do():
+    """A port that asks for a login, or hands mail to a filter, and a client with TLS of its own."""
+    master = (
+        "587 inet n - y - - smtpd\n -o syslog_name=x -o smtpd_sasl_auth_enable=yes\n -o { content_filter = a b }\n"
+        "odd inet n - y - - smtpd\nsmtp unix - - y - - smtp -o smtp_tls_security_level=encrypt\n"
+    )
+    draft, adopted = _adopt("postfix", {"main.cf": "inet_interfaces = 192.0.2.1\n", "master.cf": master})
+    assert [{"address": "192.0.2.1", "port": 587}] == adopted["listen"]
+    assert [
+        "-o smtpd_sasl_auth_enable",
+        "-o content_filter",
+        "odd",
+        "smtp -o smtp_tls_security_level",
+    ] == [each.what for each in draft.left]
 
 
 MSMTP = """

@@ -110,12 +110,12 @@ def test_what_a_relay_would_refuse_is_named_and_left_out(tmp_path):
         [str(each.address) for each in settings.listen],
     )
     assert [
+        f"{tmp_path}/transport:3: me@x",
         "mynetworks, main.cf:2: relay.networks",
         "always_bcc, main.cf:4: rewrite.always_bcc",
         "maximal_queue_lifetime, main.cf:3: retry.expiry",
         "minimal_backoff_time, main.cf:5: retry.first",
         "relayhost, main.cf:1: [[route]]",
-        f"{tmp_path}/transport:3: [[route]]",
         "master.cf: [[listen]]",
         "postroad.toml: [[route]] has the domain a.example twice",
     ] == [
