@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.adopt.draft import NOTHING, SECRET, UNKNOWN, Adoption, Read, Values, said
+from postroad.adopt.draft import NO_TLS, NOTHING, SECRET, UNKNOWN, Adoption, Read, Values, said
 from postroad.adopt.hops import port_of
 
 DONE = frozenset({
     "host", "port", "auth", "user", "password", "passwordeval", "tls", "tls_starttls", "tls_trust_file",
     "tls_certcheck", "from", "domain", "aliases", "source_ip", "logfile", "syslog", "allow_from_override",
     "set_from_header", "set_date_header", "set_msgid_header", "undisclosed_recipients", "remove_bcc_headers",
-    "protocol", "dsn_notify", "dsn_return", "keepbcc", "auto_from", "maildomain", "add_missing_from_header",
-    "add_missing_date_header", "tls_min_dh_prime_bits", "tls_priorities", "timeout", "from_full_name", "eval",
+    "dsn_notify", "dsn_return", "keepbcc", "auto_from", "maildomain", "add_missing_from_header",
+    "add_missing_date_header", "tls_min_dh_prime_bits", "tls_priorities", "timeout", "from_full_name",
 })  # fmt: skip
 
 
@@ -91,6 +92,8 @@ def _route(draft: Adoption, account: _Account, folder: str) -> None:
     if it.get("auth", "off") != "off" and "user" in it:
         if "password" not in it:  # the command is not quoted: it may have the password in it
             draft.leave(_at(account, "passwordeval"), "passwordeval", UNKNOWN.format(file=f"{folder}/{SECRET}"))
+        if not is_tls:
+            draft.leave(_at(account, "auth"), it["host"], NO_TLS)
         route["auth"] = draft.password(it["user"], it.get("password"), folder)
     elif is_tls:
         route["tls"] = "encrypt" if it.get("tls_certcheck") == "off" else "verify"
@@ -115,7 +118,16 @@ def _others(draft: Adoption, account: _Account, read: Read) -> None:
         draft.set("", "hostname", it["domain"], _at(account, "domain"))
     if "source_ip" in it:
         draft.set("deliver", "source", [it["source_ip"]], _at(account, "source_ip"))
-    if "aliases" in it and read(it["aliases"]) is not None:
-        draft.set("aliases", "file", it["aliases"], _at(account, "aliases"))
-    for key in it.keys() - DONE:
+    if "aliases" in it:
+        _aliases(draft, read(it["aliases"]), it["aliases"], _at(account, "aliases"))
+    for key in sorted(it.keys() - DONE - ({"protocol"} if it.get("protocol") == "smtp" else set())):
         draft.leave(_at(account, key), said(key, it[key]), NOTHING)
+
+
+def _aliases(draft: Adoption, text: str | None, place: str, where: str) -> None:
+    if text is None:
+        draft.leave(where, said("aliases", place), "it cannot be read; write who reads what into [aliases]")
+        return
+    draft.set("aliases", "file", place, where)
+    if re.search(r"^default\s*:", text, re.MULTILINE):
+        draft.leave(where, said("aliases", place), 'the line "default:" in it is the name "*" in [aliases]')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from postroad.adopt.draft import NOTHING, Adoption, Read, Values, seconds, span
+from postroad.adopt.draft import NO_TLS, NOTHING, SECRET, UNKNOWN, Adoption, Read, Values, seconds, span
 from postroad.adopt.hops import port_of
 
 KNOWN = frozenset({"port", "ssl", "starttls", "insecure", "user", "pass", "auth-login", "x509cafile"})
@@ -14,9 +14,10 @@ KNOWN = frozenset({"port", "ssl", "starttls", "insecure", "user", "pass", "auth-
 def from_nullmailer(read: Read, folder: str) -> Adoption:
     """Take over /etc/nullmailer; passwords go into files of `folder`."""
     draft = Adoption()
-    name = _first(read, "me")
+    place = "me" if _first(read, "me") else "/etc/mailname"  # Debian has the name there
+    name = _first(read, place)
     if name:
-        draft.set("", "hostname", name, "me")
+        draft.set("", "hostname", name, place)
     _remotes(draft, read("remotes") or "", folder)
     sender, domain = _first(read, "allmailfrom"), _first(read, "defaultdomain")
     if sender:
@@ -27,8 +28,10 @@ def from_nullmailer(read: Read, folder: str) -> Adoption:
         )
     admin = _first(read, "adminaddr")
     if admin:
-        for each in ("root", "postmaster"):
-            draft.set("aliases", each, admin.split(",") if "," in admin else admin, "adminaddr")
+        for each in ("root", "postmaster", "*"):  # "all recipients to users at either localhost or [me]"
+            draft.set(
+                "aliases", each, [part.strip() for part in admin.split(",")] if "," in admin else admin, "adminaddr"
+            )
     _times(draft, read)
     return draft
 
@@ -89,6 +92,10 @@ def _remote(draft: Adoption, where: str, options: Mapping[str, str], folder: str
     route: Values = {"security": "tls"} if is_tls and port != 465 else {}  # there it is so by itself
     if "user" in options:
         route["auth"] = draft.password(options["user"], options.get("pass"), folder)
+        if "pass" not in options:
+            draft.leave(where, "user", UNKNOWN.format(file=f"{folder}/{SECRET}"))
+        if not (is_tls or "starttls" in options):
+            draft.leave(where, "user", NO_TLS)
     elif is_tls or "starttls" in options:
         route["tls"] = "encrypt" if "insecure" in options else "verify"
     if "x509cafile" in options and ("auth" in route or route.get("tls") == "verify"):

@@ -251,7 +251,7 @@ account default : provider
             {
                 "hostname": "web3.example.com",
                 "rewrite": {"senders": {"*": "web3@example.com"}},
-                "aliases": {"root": "ops@example.com", "postmaster": "ops@example.com"},
+                "aliases": dict.fromkeys(("root", "postmaster", "*"), "ops@example.com"),
                 "retry": {"expiry": "7d"},
                 "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
             },
@@ -295,9 +295,11 @@ account default : provider
                 "dma.conf": "SMARTHOST smtp.example.net\nPORT 587\nAUTHPATH /etc/dma/auth.conf\n"
                 "SECURETRANSFER\nSTARTTLS\n"
                 "MASQUERADE web3@example.com\nMAILNAME /etc/mailname\nFINGERPRINT aa\n",
+                "/etc/mailname": "web3.example.com\n",
                 "/etc/dma/auth.conf": "# one line each\nweb3|smtp.example.net:se:cret\n",
             },
             {
+                "hostname": "web3.example.com",
                 "rewrite": {"senders": {"*": "web3@example.com"}},
                 "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
             },
@@ -351,7 +353,11 @@ def test_small_systems_and_their_smarthosts(system, files, settings, secrets, le
             },
             ["s3cret"],
         ),
-        ("dma", {"dma.conf": "SMARTHOST a.example\n", "auth.conf": "u|a.example:p\udce9\n"}, ["p\udce9"]),
+        (
+            "dma",
+            {"dma.conf": "SMARTHOST a.example\nAUTHPATH auth.conf\n", "auth.conf": "u|a.example:p\udce9\n"},
+            ["p\udce9"],
+        ),
     ],
 )
 def test_a_password_is_taken_over_to_its_last_octet_and_never_shown(system, files, secrets):
@@ -369,6 +375,103 @@ def test_options_of_nullmailer_need_no_dashes():
         settings["route"],
         list(map(str, draft.left)),
     )
+
+
+EXIM = "dc_eximconfig_configtype='smarthost'\ndc_local_interfaces='127.0.0.1'\n"
+
+
+@pytest.mark.parametrize(
+    ("system", "files", "settings", "left"),
+    [
+        *(
+            ("exim", f"{EXIM}dc_smarthost='{written}'", {"route": [{"domains": ["*"], **way}]}, [])
+            for written, way in (
+                ("192.168.2.4::587", {"next_hop": "192.168.2.4:587"}),
+                ("[192.168.2.4]::587", {"next_hop": "192.168.2.4:587"}),
+                ("2001::0db8::f::4::::2", {"next_hop": "[2001:0db8:f:4::2]:25"}),
+                ("[2001::0db8::f::4::::2]::587", {"next_hop": "[2001:0db8:f:4::2]:587"}),
+                (
+                    "a.example::587 : b.example",
+                    {
+                        "hosts": [
+                            {"host": "a.example", "port": 587, "preference": 0},
+                            {"host": "b.example", "port": 25, "preference": 10},
+                        ]
+                    },
+                ),
+            )
+        ),
+        ("exim", f"{EXIM}dc_smarthost='a.example/mx'", {}, ['dc_smarthost = "a.example/mx"']),
+        ("exim", "dc_eximconfig_configtype='local'", {}, ['dc_eximconfig_configtype = "local"']),
+        ("exim", f'{EXIM}dc_relay_nets="*"', {"relay": {"networks": ["127.0.0.0/8", "::1/128"]}}, ['"*"']),
+        (
+            "exim",
+            "dc_local_interfaces=''",
+            {"listen": [{"address": "0.0.0.0", "port": 25}, {"address": "::", "port": 25}]},
+            [],
+        ),
+        (
+            "exim",
+            "dc_local_interfaces='127.0.0.1.10025 ; [::1]:587'",
+            {"listen": [{"address": "127.0.0.1", "port": 10025}, {"address": "::1", "port": 587}]},
+            [],
+        ),
+        ("exim", f"{EXIM}dc_readhost='c.example'\ndc_hide_mailname='false'", {}, []),
+        (
+            "exim",
+            f"{EXIM}dc_readhost='c.example'\ndc_hide_mailname='true'",
+            {"rewrite": {"senders": {"web3.example": "c.example"}}},
+            [],
+        ),
+        ("dma", "MASQUERADE ops@\n", {}, ['MASQUERADE = "ops@"']),
+        (
+            "dma",
+            "MASQUERADE ops@\nMAILNAME web3\n",
+            {"hostname": "web3", "rewrite": {"senders": {"*": "ops@web3"}}},
+            [],
+        ),
+        (
+            "dma",
+            "SMARTHOST a.example\nPORT x\n",
+            {"route": [{"domains": ["*"], "next_hop": "a.example:25"}]},
+            ['PORT = "x"'],
+        ),
+    ],
+)
+def test_what_debians_systems_say_as_their_manuals_have_it(system, files, settings, left):
+    """The examples of update-exim4.conf(8), lists, names of this machine; what has no counterpart is named."""
+    name = {"exim": "update-exim4.conf.conf", "dma": "dma.conf"}[system]
+    draft, adopted = _adopt(system, {name: files, "/etc/mailname": "web3.example\n"})
+    assert (settings, left) == (adopted, [each.what for each in draft.left])
+
+
+@pytest.mark.parametrize(
+    ("system", "files", "why"),
+    [
+        (
+            "exim",
+            {"update-exim4.conf.conf": f"{EXIM}dc_smarthost='a.example'", "passwd.client": "b:u:p\n"},
+            "no line there",
+        ),
+        ("dma", {"dma.conf": "SMARTHOST a\nAUTHPATH p\nINSECURE\n", "p": "u|a:p\n"}, "in the clear"),
+        ("msmtp", {"": "host a\nauth on\nuser u\npassword p\n"}, "in the clear"),
+        ("nullmailer", {"remotes": "a smtp user=u pass=p\n"}, "in the clear"),
+        ("msmtp", {"": "host a\nprotocol lmtp\n"}, "nothing here"),
+        ("msmtp", {"": "host a\naliases /nope\n"}, "cannot be read"),
+        ("msmtp", {"": "host a\naliases /a\n", "/a": "default: ops@example.com\n"}, '"default:"'),
+    ],
+)
+def test_what_small_systems_do_and_a_relay_would_not_is_named(system, files, why):
+    """Each of these was dropped without a word."""
+    draft, _ = _adopt(system, files)
+    assert [True] == [why in each.why for each in draft.left]
+
+
+def test_a_star_begins_the_name_of_a_smarthost_in_passwd_client():
+    """As nwildlsearch has it; the first line that fits counts."""
+    files = {"update-exim4.conf.conf": f"{EXIM}dc_smarthost='smtp.example.net'"}
+    draft, _ = _adopt("exim", {**files, "passwd.client": "x.example:no:no\n*.Example.net:u:p:q\n*:no:no\n"})
+    assert ["p:q"] == list(draft.secrets.values())
 
 
 def test_what_is_no_text_is_named_and_not_written():

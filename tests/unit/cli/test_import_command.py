@@ -63,7 +63,7 @@ def test_settings_that_are_not_there(tmp_path):
 
 def test_a_password_in_another_encoding_and_a_disk_that_is_full(tmp_path, monkeypatch):
     """The octets are those of the old file; what could not be written whole is not there at all."""
-    (tmp_path / "dma.conf").write_text("SMARTHOST smtp.example.net\nAUTHPATH auth.conf\n")
+    (tmp_path / "dma.conf").write_text("SMARTHOST smtp.example.net\nSECURETRANSFER\nAUTHPATH auth.conf\n")
     (tmp_path / "auth.conf").write_bytes(b"web3|smtp.example.net:p\xe9\n")
     full, new = tmp_path / "full", tmp_path / "etc"
     with monkeypatch.context() as patch:
