@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from postroad.adopt.draft import Adoption, Values
@@ -23,26 +24,41 @@ def sift(draft: Adoption, refused: Refused) -> None:
         if not draft.tables[name]:
             del draft.tables[name]
     there = {key: each for key, each in _settings(draft).items() if key not in draft.lists}
-    for name, entries in draft.lists.items():
-        right, wrong = _parted(entries, lambda some, name=name: refused({**there, name: [each for each, _ in some]}))
-        draft.lists[name] = right
-        for (_values, origin), sentence in wrong:
-            _leave(draft, origin, sentence, f"[[{name}]]")
+    for name in draft.lists:
+        _sift_list(draft, name, lambda more: refused({**there, **more}))
     for sentence in refused(_settings(draft)):
         _leave(draft, "postroad.toml", sentence, "")
+
+
+def _sift_list(draft: Adoption, name: str, refused: Refused) -> None:
+    right, wrong = _parted(draft.lists[name], lambda some: refused({name: [values for values, _ in some]}))
+    draft.lists[name] = right
+    for (_values, origin), sentence in wrong:
+        _leave(draft, origin, sentence, f"[[{name}]]")
 
 
 def _sift_table(draft: Adoption, name: str, table: Values, refused: Refused) -> None:
     right, wrong = _parted(list(table.items()), lambda some: refused(_within(name, dict(some))))
     for (key, value), sentence in wrong:
-        bad = [sentence]
-        if isinstance(value, list) and len(value) > 1:  # the others of a list may be right
-            some, items = _parted(value, lambda few, key=key: refused(_within(name, {key: few})))
-            right += [(key, some)] if some else []
-            bad = [each for _item, each in items]
+        kept, bad = _items(value, sentence, partial(_of_key, name, key, refused))
+        right += [(key, kept)] if kept else []
         for each in bad:
             _leave(draft, draft.origins[name, key], each, f"{name}.{key}".removeprefix("."))
     draft.tables[name] = dict(right)
+
+
+def _of_key(name: str, key: str, refused: Refused, items: list[object]) -> list[str]:
+    return refused(_within(name, {key: items}))
+
+
+def _items(
+    value: object, sentence: str, refused: Callable[[list[object]], list[str]]
+) -> tuple[list[object], list[str]]:
+    """Of a list that is wrong the items that are right, and what is wrong with the others."""
+    if not isinstance(value, list) or len(value) == 1:
+        return [], [sentence]
+    right, wrong = _parted(value, refused)
+    return right, [each for _item, each in wrong]
 
 
 def _parted(entries: Sequence[T], refused: Callable[[list[T]], list[str]]) -> tuple[list[T], list[tuple[T, str]]]:

@@ -105,6 +105,8 @@ def _show(draft: Adoption, text: str, to: Path | None, *, is_json: bool) -> None
 
 
 def _remarks(draft: Adoption, to: Path | None) -> Iterator[str]:
+    if to and os.geteuid() == 0:  # the relay's user is another
+        yield from (f"{to / name}: only root can read it; `chown postroad` lets the relay" for name in draft.secrets)
     if not to:
         yield from (f"{FOLDER}/{name}: write the password into it, or let --to do so" for name in draft.secrets)
     yield from (f"not taken over: {left}" for left in draft.left)

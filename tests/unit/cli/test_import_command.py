@@ -38,11 +38,14 @@ def test_settings_are_printed_and_passwords_are_not(tmp_path):
     assert (["smarthost-password"], ["dma.conf:4"]) == (shape["secrets"], [each["where"] for each in shape["left"]])
 
 
-def test_files_are_written_that_a_relay_reads_and_only_we_do(tmp_path):
-    """A second time nothing is overwritten."""
+def test_files_are_written_that_a_relay_reads_and_only_we_do(tmp_path, monkeypatch):
+    """A second time nothing is overwritten. Root is reminded that a relay has a user of its own."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     old, new = tmp_path / "msmtprc", tmp_path / "etc"
     old.write_text("host smtp.example.net\nport 587\nauth on\ntls on\nuser web3\npassword secret\n")
-    assert 0 == _import("msmtp", old, "--to", new).exit_code
+    done = _import("msmtp", old, "--to", new)
+    reminder = f"postroad: {new / 'smarthost-password'}: only root can read it; `chown postroad` lets the relay\n"
+    assert (0, reminder) == (done.exit_code, done.stderr)
     wrong, settings = survey(new / "postroad.toml")
     assert ([], new / "smarthost-password") == (wrong, settings.route[0].auth.password_file)
     assert 0o600 == stat.S_IMODE((new / "smarthost-password").stat().st_mode)
