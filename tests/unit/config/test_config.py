@@ -446,7 +446,7 @@ def test_a_spool_may_be_a_database(text):
         (f'[spool]\nurl = "{URL}"\nreserve = 1', "spool: reserve is for a folder; remove it, or url"),
         ("[spool]\nasynchronous = true", "spool: asynchronous is for a database; add url, or remove it"),
         ('spool = "mysql://ann:hunter2@db.example/mail"', "spool.url: this is not the URL of a database"),
-        ('spool = "/var/spool/x"', 'write one, such as "postgresql://postroad@db.example/mail"'),
+        ('spool = "/var/spool/x"', '"postgresql://postroad@db.example/mail", or a folder as path below [spool]'),
         ("spool = 5", "spool"),
     ],
 )
