@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -50,6 +51,10 @@ port = {port}
 
 [relay]
 networks = ["{network}"]
+
+[deliver]
+concurrency = {concurrency}
+concurrency_per_address = {per_address}
 """
 
 
@@ -86,9 +91,10 @@ class ClusterResult:
 class Cluster:
     """Relays on one database, from `with` to its end."""
 
-    def __init__(self, world: World, count: int):
+    def __init__(self, world: World, count: int, concurrency: int, per_address: int):
         self._world = world
         self._count = count
+        self._limits = {"concurrency": concurrency, "per_address": per_address}
         self.ports = range(FIRST_PORT, FIRST_PORT + count)
         self.group = gauges.Group("database")
         self._database = DemoDatabase()
@@ -123,7 +129,9 @@ class Cluster:
         path = self._database.folder / f"node-{number}.toml"
         port = self.ports[number - 1]
         path.write_text(
-            SETTINGS.format(number=number, dns=DNS, url=self._database.url, relay=RELAY, port=port, network=NETWORK)
+            SETTINGS.format(
+                number=number, dns=DNS, url=self._database.url, relay=RELAY, port=port, network=NETWORK, **self._limits
+            )
         )
         command = peers.POSTROAD.format(config=path).split()
         return subprocess.Popen(self._world.at_relay(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -143,9 +151,13 @@ async def _written(url):
     return fsyncs, octets
 
 
-def measure_cluster(world: World, count: int, load: Load) -> ClusterResult:
-    """One run: an empty database, so many relays, the load shared between them."""
-    with Sinks(world) as sinks, Cluster(world, count) as cluster:
+def measure_cluster(world: World, count: int, load: Load, slow_s: int = 0, concurrency: int = 200) -> ClusterResult:
+    """One run: an empty database, so many relays, the load shared between them.
+
+    With exchangers that are slow, no limit of theirs is shared: each relay has places of its own to wait in.
+    """
+    per_address = 1000 if slow_s else 20
+    with Sinks(world, slow_s=slow_s) as sinks, Cluster(world, count, concurrency, per_address) as cluster:
         before = (*_counters(world, cluster), *cluster.written())
         begun = time.monotonic()
         _send(world, load, cluster.ports)
@@ -211,6 +223,8 @@ def main():
     add("--length", type=int, default=4096, help="octets a message (%(default)s)")
     add("--pairs", type=int, default=3, help="rounds of all in turn (%(default)s)")
     add("--nodes", type=int, nargs="+", default=[1, 2, 4], help="relays on the database (1 2 4)")
+    add("--slow", type=int, default=0, help="seconds that an exchanger takes for a message: relays that wait, not work")
+    add("--concurrency", type=int, default=200, help="deliveries at once of each relay (%(default)s)")
     add("--no-postfix", action="store_true", help="leave out Postfix")
     add("--dir", type=Path, default=Path(tempfile.gettempdir()) / "postroad-bench", help="roots, spools (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="write all figures there too")
@@ -220,7 +234,7 @@ def main():
     tools = roots.ensure(arguments.dir, "postfix")
     tempfile.tempdir = str(arguments.dir)  # where the database is to be: on the same disk as the other spools
     load = Load(arguments.messages, arguments.connections, persistent=True, length=arguments.length)
-    alone = ["postroad"] + ["postfix-tuned"] * (not arguments.no_postfix)
+    alone = [] if arguments.slow else ["postroad"] + ["postfix-tuned"] * (not arguments.no_postfix)
     machine = gauges.machine(arguments.dir)
     print(", ".join(f"{key} {value}" for key, value in machine.items()), f"\n\n{HEAD}")
     results = []
@@ -229,7 +243,10 @@ def main():
         syncs = {name: syncs_each(world, peers.make(name, arguments.dir), short) for name in alone}
         for _ in range(arguments.pairs):
             runs = [lambda name=name: measure_alone(world, name, load, syncs[name]) for name in alone]
-            runs += [lambda count=count: measure_cluster(world, count, load) for count in arguments.nodes]
+            runs += [
+                partial(measure_cluster, world, count, load, arguments.slow, arguments.concurrency)
+                for count in arguments.nodes
+            ]
             for run in runs:
                 results.append(run())
                 print(results[-1].line, flush=True)

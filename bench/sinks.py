@@ -101,17 +101,21 @@ class Stunnel:
 
 
 class Sinks:
-    """mail1 and mail2, from `with` to its end; with `dumps` they keep each message in a file."""
+    """mail1 and mail2, from `with` to its end.
 
-    def __init__(self, world: World, *, dumps: bool = False):
+    With `dumps` they keep each message in a file; they answer DATA after `slow_s` seconds, a whole number.
+    """
+
+    def __init__(self, world: World, *, dumps: bool = False, slow_s: int = 0):
         self._world = world
+        self._slow_s = slow_s
         self._dumps = dumps
         self._folder = world.tools / DUMPS
         self._stunnel = None
         self.port = BEHIND_PORT if world.stunnel else SMTP_PORT  # where they take mail without TLS
 
     def __enter__(self):
-        options = self._dumping() if self._dumps else ()
+        options = (*(self._dumping() if self._dumps else ()), *(("-w", str(self._slow_s)) if self._slow_s else ()))
         self._sinks = [Sink(self._world, address, self.port, options) for address in (MAIL1, MAIL2)]
         if self._world.stunnel:
             self._stunnel = Stunnel(self._world.stunnel)

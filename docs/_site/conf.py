@@ -17,6 +17,7 @@ html_theme = "furo"
 html_title = "Postroad"
 html_show_sourcelink = False
 html_copy_source = False
+html_show_copyright = False
 html_static_path = ["style"]
 html_css_files = ["pages.css"]
 
@@ -41,14 +42,15 @@ CONTENTS = {
 """What the side bar shows, in the order in which somebody new would read it."""
 
 
-def _tree(pages, caption=""):
-    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
+def _tree(pages, *options):
+    return "\n".join(["", "```{toctree}", ":hidden:", *options, "", *pages, "```", ""])
 
 
 def _read(_app, page, source):
     """Add the side bar, which readers of the repository would see as code, to the page as Sphinx reads it."""
     if page == root_doc:
-        source[0] += "".join(_tree([f"/{each}" for each in pages], name) for name, pages in CONTENTS.items())
+        for name, pages in CONTENTS.items():
+            source[0] += _tree([f"/{each}" for each in pages], f":caption: {name}")
     if page == "docs/decisions/README":
         source[0] += _tree(sorted(path.stem for path in (ROOT / "docs" / "decisions").glob("0*.md")))
 

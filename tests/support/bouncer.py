@@ -2,8 +2,10 @@
 
 import os
 import subprocess
+import time
 
 from tests.interop.packages import PEERS, environment
+from tests.support.patience import PATIENCE_S
 from tests.support.postgres import _user
 
 BOUNCER = PEERS / "usr/sbin/pgbouncer"
@@ -31,6 +33,10 @@ def start(room, server, sessions=2):
     if _user():
         os.chown(room, _user(), -1)
     subprocess.run([BOUNCER, "-d", "-q", room / "settings"], env=environment(), user=_user(), check=True, cwd="/")
+    given_up_at = time.monotonic() + PATIENCE_S
+    while not (room / "pid").exists():  # it leaves for the background first, and opens its socket there
+        assert time.monotonic() < given_up_at, (room / "log").read_text()
+        time.sleep(0.005)
 
 
 def stop(room, how):

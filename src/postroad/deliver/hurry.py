@@ -11,7 +11,7 @@ from postroad.deliver.hosts import Hosts
 from postroad.deliver.world import Tasks, World
 from postroad.spool import RETRY, Learned, SpoolError
 
-LOOK_S = 1.0  # between two looks; those who ask watch
+LOOK_S = 0.2  # between two looks; those who ask watch
 FRESH_S = 60.0  # word from before this relay started is about the relay before it
 
 

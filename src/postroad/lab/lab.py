@@ -12,7 +12,7 @@ from typing import Self
 from postroad.dns import Zones
 from postroad.lab.certificate import CertificateKind, lab_chain, lab_context
 from postroad.lab.moving import LOOPBACK_6, as_written, bring_home
-from postroad.lab.nameserver import Nameserver, Order
+from postroad.lab.nameserver import LOOPBACK, Nameserver, Order
 from postroad.lab.places import LabPlaces, NoExchangerError
 from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.lab.web import HOST, PolicyServer
@@ -186,7 +186,8 @@ class Lab:
                     raise
 
     def _hold(self, port: int) -> None:
-        for exchanger in self.exchangers.values():
+        # First where connections come from, whose ports are taken by turns: the kernel knows there which is free
+        for exchanger in sorted(self.exchangers.values(), key=lambda one: one.address != LOOPBACK):
             exchanger.port = port
             exchanger.hold()
             port = exchanger.port

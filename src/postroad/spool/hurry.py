@@ -14,6 +14,5 @@ async def retry_now(spool: Spool, selection: Selection, now: float) -> int:
         SpoolError: the spool cannot be written.
 
     """
-    count = await spool.retry(selection, now)
-    await spool.learn([Lesson(RETRY, "", at=now)])
-    return count
+    await spool.learn([Lesson(RETRY, "", at=now)])  # first: a relay looks for it as soon as it has the mail
+    return await spool.retry(selection, now)

@@ -624,7 +624,8 @@ def test_what_was_delivered_is_not_sent_again_while_the_spool_is_in_trouble(monk
     assert (1, 3, 0) == tell(story, spool=Full())
 
 
-def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attempt():
+@pytest.mark.parametrize("size", [1, 2_000])  # read whole before, and piece by piece while it is sent
+def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attempt(size):
     """Its content is asked for again a second later; what the sender has waited so far costs it nothing."""
 
     class Away(WatchedSpool):
@@ -634,12 +635,14 @@ def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attem
             return None
 
         def body(self, mail):
-            if self.is_away:
-                raise SpoolError(Trouble.GONE, "the spool cannot be reached")
-            return super().body(mail)
+            return self.nothing() if self.is_away else super().body(mail)
+
+        async def nothing(self):
+            raise SpoolError(Trouble.GONE, "the spool cannot be reached")
+            yield b""
 
     async def story(it):
-        await it.post("ann@example.com")
+        await it.post("ann@example.com", content=CONTENT * size)
         (left,) = await it.spool.until_waiting(1)
         it.now, it.spool.is_away = left.due_at, False
         it.loop.look()

@@ -221,12 +221,16 @@ def test_a_database_whose_node_is_dead():
         await do("DELETE FROM postroad.node")
         second = await seen()
         await do("DELETE FROM postroad.parcel")
+        async with a_relay():
+            pass
+        stopped = await seen()
         async with a_relay() as spool:
-            spool._node = ""
+            spool._node = ""  # it vanishes
         await do("UPDATE postroad.node SET renewed_at = renewed_at - interval '90 s'")
-        return first, second, await seen()
+        return first, second, stopped, await seen()
 
-    first, second, idle = play(story())
+    first, second, stopped, idle = play(story())
+    assert (OF_TESTS, ()) == (set(codes(stopped)), tuple(stopped.nodes))  # it has given its lease back
     assert (OF_TESTS, [False]) == (set(codes(idle)), [node.alive for node in idle.nodes])
     for found in (first, second):
         assert {*OF_TESTS, HealthCode.DEAD_NODE} == set(codes(found))

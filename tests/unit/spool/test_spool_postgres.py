@@ -253,8 +253,21 @@ def test_tickets_of_a_destination_become_one():
     assert (3, there, [], there, [1, 0]) == run(story, "one", "two")
 
 
+def test_what_another_node_looked_at_and_left_is_seen_by_the_next():
+    """However long ago its turn was: a claim passes over what is locked, but not for good."""
+
+    async def story(one):
+        await one.add(letter("m1"), BODY)
+        async with a_client() as db, db.transaction():
+            await db.execute("SELECT FROM postroad.ticket FOR UPDATE")
+            passed = [await one.claim(NOW + 100, 1, each=1) for _ in range(2)]
+        return passed, len(await one.claim(NOW + 100, 1, each=1))
+
+    assert ([(), ()], 1) == run(story, "one")
+
+
 def test_many_tickets_are_no_more_turns_than_one():
-    """A mountain that came in many commits, older than all others: each relay serves it once before these."""
+    """A mountain that came in many commits, older than all others: it is served once before these."""
 
     async def story(one, two):
         for n in range(60):
@@ -265,7 +278,7 @@ def test_many_tickets_are_no_more_turns_than_one():
         return [sorted({parcel.destination for parcel in some}) for some in taken]
 
     big, others = ["big.example"], [f"s{n}.example" for n in range(10)]
-    assert [big, big, others[:5], others[5:]] == run(story, "one", "two")
+    assert [big, others[:5], others[5:], big] == run(story, "one", "two")
 
 
 @pytest.mark.parametrize("tickets", [2, 20])
@@ -607,6 +620,7 @@ def test_without_the_driver_the_fix_is_said(monkeypatch):
 
 STATEMENTS = {
     of_lanes._TICKETS: ("float8, float8, bigint, text, bigint, int", "(0, 0, 0, '', 0, 8)"),
+    of_lanes._MARK: ("float8, bigint, text, bigint, float8, text[]", "(0, 0, '', 0, 0, '{}')"),
     of_lanes._CLAIM: (
         "text[], float8[], bigint[], float8, bigint, bigint, bigint, bigint[]",
         "('{x}', '{0}', '{0}', 0, 10, 10, 1, '{}')",

@@ -18,7 +18,8 @@ from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.transaction import MARGIN_S, NEVER, Place, Round, SpoolTransaction, TicketKey
 from postroad.spool.rows import DAMAGED, PARCEL, Damaged, read_parcel
 
-_FEW, _MANY = 8, 256  # tickets looked at in one statement
+_FEW, _MANY = 64, 256  # tickets looked at in one statement
+_ALIKE = 8  # tickets that a destination may keep while it is skipped
 _LONG_AGO = float("-inf")
 _ANY = (-1, "", -1)  # before any ticket of a time
 
@@ -36,17 +37,25 @@ SELECT * FROM unnest(
 )
 """
 _LOOK_BACK = "UPDATE postroad.look SET count = count + 1"
-_TICKETS = """
+_TICKETS = f"""
 WITH page AS MATERIALIZED (
     SELECT ctid, turn_at, turn, destination, number, served_at, low_at, low_number FROM postroad.ticket
     WHERE turn_at <= $1 AND (turn_at, turn, destination, number) > ($2, $3, $4, $5)
     ORDER BY turn_at, turn, destination, number LIMIT $6 FOR UPDATE SKIP LOCKED
 )
-SELECT count, page.* FROM postroad.look LEFT JOIN page ON true
+SELECT count, lane.*, next.due_at
+FROM postroad.look LEFT JOIN page AS lane ON true LEFT JOIN LATERAL ({_NEXT}) AS next ON true
 """
-_ASIDE = """
-SELECT ticket.ctid, turn_at, turn, destination, number, served_at, low_at, low_number FROM postroad.ticket
-WHERE turn_at = $1 AND turn = $2 AND destination = $3 AND number = $4 FOR UPDATE SKIP LOCKED
+# Also of those that another node has locked, for it may leave them where they are
+_MARK = """
+SELECT turn_at FROM postroad.ticket WHERE (turn_at, turn, destination, number) > ($1, $2, $3, $4)
+    AND turn_at <= $5 AND destination <> ALL($6::text[])
+ORDER BY turn_at, turn, destination, number LIMIT 1
+"""
+_ASIDE = f"""
+SELECT lane.ctid, turn_at, turn, destination, lane.number, served_at, low_at, low_number, next.due_at
+FROM postroad.ticket AS lane LEFT JOIN LATERAL ({_NEXT}) AS next ON true
+WHERE turn_at = $1 AND turn = $2 AND destination = $3 AND lane.number = $4 FOR UPDATE OF lane SKIP LOCKED
 """
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
@@ -141,9 +150,9 @@ class _Lane:
     """A destination with its tickets, and their keys: the turn that it had last, and from where on its parcels are."""
 
     destination: str
-    turn: tuple[float, int]
-    served_at: float
+    served: tuple[float, int]
     low: Place
+    due_at: float = float("inf")  # of the first one, infinite of none
     tickets: list[Any] = field(default_factory=list)
     keys: list[TicketKey] = field(default_factory=list)
 
@@ -151,10 +160,16 @@ class _Lane:
         """Its place in the round."""
         return self.turn, self.destination
 
+    @property
+    def turn(self) -> tuple[float, int]:
+        """When its turn is, and which it had last."""
+        return max(self.due_at, self.served[0]), self.served[1]
+
     def take(self, row: Any) -> None:  # noqa: ANN401  # a row of _TICKETS
         """One more ticket of it: together they stand for what each stands for."""
         self.low = min(self.low, (row["low_at"], row["low_number"]))
-        self.served_at = max(self.served_at, row["served_at"])
+        if row["due_at"] is not None:
+            self.due_at = min(self.due_at, row["due_at"])
         self.tickets.append(row["ctid"])
         self.keys.append(_key(row))
 
@@ -232,6 +247,7 @@ async def _draw(tx: SpoolTransaction, waiting: Mapping[str, Place]) -> None:
 
 async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
     """Destinations in their turn, a few at first: mostly these have enough."""
+    known = tx.life.round
     lanes: dict[str, _Lane] = {}
     taken: list[Parcel] = []
     done: dict[str, bool] = {}  # destination -> whether it was served
@@ -249,11 +265,14 @@ async def _claim(tx: SpoolTransaction, asked: Claim) -> list[Parcel]:
             break
         aside, size, after = [], min(size * 2, _MANY), _key(rows[-1])
         rows = (await _page(tx, asked.now, after, size))[1]
+    if not is_last:  # of who is skipped there may be more
+        known.mark = min(known.mark, rows[-1]["turn_at"])
     skipped = {to: lane for to, lane in lanes.items() if to in asked.skip}
     # One does for many; and who was served here has its turn behind tickets that are older than that
-    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _FEW}
+    done |= {to: False for to, lane in skipped.items() if len(lane.tickets) > _ALIKE}
     done |= {lane.destination: False for lane in later if lane.turn > lane.keys[0][:2]}
-    tx.life.round.put_aside({to: lane.keys for to, lane in skipped.items() if to not in done}, asked.skip)
+    left = {to: lane.keys for to, lane in lanes.items() if to not in done and (to in skipped or to in known.aside)}
+    known.put_aside(left, set(done).difference(skipped))
     await _return(tx, [lanes[to] for to in done], [to for to, is_served in done.items() if is_served], asked.now)
     tx.claims |= bool(taken)
     return taken
@@ -266,9 +285,11 @@ async def _first(tx: SpoolTransaction, asked: Claim) -> tuple[list[Any], list[An
     start = known.start(asked.now)
     looked, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
     if looked != known.looked and start > _LONG_AGO:
-        _, rows = await _page(tx, asked.now, (_LONG_AGO, *_ANY), _FEW)
+        start = _LONG_AGO
+        _, rows = await _page(tx, asked.now, (start, *_ANY), _FEW)
+    first = await tx.db.fetchval(_MARK, start, *_ANY, asked.now, list(asked.skip))
     known.looked, known.now = looked, max(known.now, asked.now)
-    known.mark = next((row["turn_at"] for row in rows if row["destination"] not in asked.skip), asked.now)
+    known.mark = asked.now if first is None else first
     return aside, rows
 
 
@@ -284,8 +305,8 @@ def _found(tx: SpoolTransaction, lanes: dict[str, _Lane], rows: Iterable[Any]) -
     for row in rows:
         to = row["destination"]
         if to not in lanes:
-            turn = max((row["turn_at"], row["turn"]), tx.life.round.served.get(to, NEVER))
-            lanes[to] = _Lane(to, turn, row["served_at"], (row["low_at"], row["low_number"]))
+            served = tx.life.round.served.get(to, (row["served_at"], row["turn"]))
+            lanes[to] = _Lane(to, served, (row["low_at"], row["low_number"]))
             new.append(lanes[to])
         lanes[to].take(row)
     return new
@@ -321,7 +342,7 @@ async def _return(tx: SpoolTransaction, lanes: Sequence[_Lane], served: Sequence
     known.serve({to: (now, turn) for to, (turn,) in zip(served, turns, strict=True)})
     rows = []
     for lane in lanes:
-        served_at, turn = known.served.get(lane.destination, (lane.served_at, lane.turn[1]))
+        served_at, turn = known.served.get(lane.destination, lane.served)
         rows.append((lane.destination, turn, served_at, *lane.low))
     left = await tx.db.fetch(_RETURN, *_columns(rows, 5), [ticket for lane in lanes for ticket in lane.tickets])
     known.mark = min([known.mark, *[row[1] for row in left]])  # those of who is skipped may lie before it

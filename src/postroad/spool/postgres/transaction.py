@@ -12,6 +12,9 @@ from postroad.spool.postgres.connections import Db
 MARGIN_S = 5.0
 """How far before its mark a node looks for tickets: clocks differ, and commits take a while."""
 
+ASIDE = 64
+"""Tickets that a node remembers of a destination that it skips."""
+
 SERVED = 100_000
 """Destinations of which a node remembers when they had their turn."""
 
@@ -54,9 +57,12 @@ class Round:
             self.served.clear()
         self.served.update(turns)
 
-    def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], skip: Collection[str]) -> None:
-        """These stay where they are, as others did that are still skipped."""
-        self.aside = {to: keys for to, keys in self.aside.items() if to in skip} | dict(tickets)
+    def put_aside(self, tickets: Mapping[str, Sequence[TicketKey]], looked_at: Collection[str]) -> None:
+        """These stay where they are, as others did whose destinations were not looked at now either."""
+        kept = {to: keys for to, keys in self.aside.items() if to not in looked_at}
+        self.aside = kept | {to: sorted({*kept.get(to, ()), *keys}) for to, keys in tickets.items()}
+        if any(len(keys) > ASIDE for keys in self.aside.values()):
+            self.look_back()  # the next claim makes one of them all
 
     def left_aside(self, skip: Collection[str]) -> list[TicketKey]:
         """Those whose destinations are not skipped any more."""
