@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postroad.words.inputs import quoted
+from postroad.words.visible import visible
 
 Read = Callable[[str], str | None]
 """The text of a file of the other system by its name in the settings; None if there is none that we may read."""
@@ -94,19 +95,23 @@ class Adoption:
     def toml(self, system: str) -> str:
         """The settings as a file, each key with the line it comes from."""
         return "\n".join(
-            [f"# Taken over from {system}. `postroad config check` says what is wrong with it.", *self._lines(), ""]
+            [
+                f"# Taken over from {visible(system)}. `postroad config check` says what is wrong with it.",
+                *self._lines(),
+                "",
+            ]
         )
 
     def _lines(self) -> Iterator[str]:
         for name in sorted(self.tables, key=lambda each: (each != "", "." in each)):
             yield from ("",) if not name else ("", f"[{name}]")
             for key, value in self.tables[name].items():
-                yield f"{_key(key)} = {_value(value)}  # {self.origins[name, key]}"
+                yield f"{_key(key)} = {_value(value)}  # {visible(self.origins[name, key])}"
         for name, entries in self.lists.items():
             for values, origin in entries:
                 yield from (
                     "",
-                    f"[[{name}]]  # {origin}",
+                    f"[[{name}]]  # {visible(origin)}",
                     *(f"{_key(key)} = {_value(value)}" for key, value in values.items()),
                 )
 
@@ -114,7 +119,7 @@ class Adoption:
 def _is_text(*values: object) -> bool:
     """Whether they can stand in a file of settings."""
     written = "".join(map(_value, values))
-    return written.isascii() or not re.search(r"[\ud800-\udfff\x7f-\x9f]", written)
+    return not re.search(r"[\ud800-\udfff\x7f-\x9f]", written)
 
 
 def _key(key: str) -> str:

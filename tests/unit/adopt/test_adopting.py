@@ -476,8 +476,11 @@ def test_a_star_begins_the_name_of_a_smarthost_in_passwd_client():
 
 def test_what_is_no_text_is_named_and_not_written():
     """A file of TOML can have any character but half ones and marks for terminals."""
-    draft, settings = _adopt("msmtp", {"": "host smtp.ex\udce9mple.com\n"})
-    assert ({}, ["account default"]) == (settings, [each.where for each in draft.left])
+    for host in ("smtp.ex\udce9mple.com", "a\x7f"):
+        draft, settings = _adopt("msmtp", {"": f"host {host}\n"})
+        assert ({}, ["account default"]) == (settings, [each.where for each in draft.left])
+    _, settings = _adopt("postfix", {"main.cf": "alias_maps = /\x1b\ninet_interfaces = loopback-only\n", "/\x1b": ""})
+    assert {"aliases": {"file": "/\x1b"}} == settings
 
 
 def test_what_is_taken_over_is_what_a_relay_reads(tmp_path):
