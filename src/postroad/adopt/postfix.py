@@ -13,7 +13,7 @@ BY_DEFAULT = re.compile(
     # where Postfix has its own files, and what Postroad does anyway or has no need of
     r"(alias_database|append_dot_mydomain|biff|bounce_.*_maps|broken_sasl_auth_clients|command_directory|compatibility_level|"
     r"config_directory|daemon_directory|daemon_timeout|data_directory|debug.*|default_privs|disable_vrfy_command|"
-    r"html_directory|mail_owner|mailbox_size_limit|mailq_path|manpage_directory|meta_directory|multi_instance.*|mydomain|mynetworks_style|"
+    r"html_directory|mail_owner|mailbox_size_limit|mailq_path|manpage_directory|meta_directory|multi_instance.*|mydomain|"
     r"newaliases_path|process_id_directory|queue_directory|readme_directory|recipient_delimiter|sample_directory|sendmail_path|"
     r"setgid_group|shlib_directory|smtp_sasl_auth_enable|smtp_sasl_(mechanism|security|tls_security)_.*|"
     r"smtp_sasl_password_maps|smtp_tls_(loglevel|note_starttls_offer|session_cache_database|ciphers|protocols|mandatory_.*)|"
@@ -138,6 +138,10 @@ class _Postfix:
             origin, listed = f"smtpd_relay_restrictions, {self._cf.lines['smtpd_relay_restrictions'].where}", []
         self._draft.relay_for(listed, origin)
         return None
+
+    def style(self, value: str, origin: str) -> str | None:
+        is_said = "mynetworks" in self._cf.lines or value == "host"
+        return None if is_said else "the networks of this machine are not known here: write them into relay.networks"
 
     def origin(self, value: str, origin: str) -> str | None:
         first = ((self._cf.read(value) or "").splitlines() or [""])[0].strip() if value.startswith("/") else value
@@ -303,6 +307,7 @@ class _Postfix:
 _HOW: Mapping[str, Callable[[_Postfix, str, str], str | None]] = {
     "myhostname": _Postfix.hostname,
     "mynetworks": _Postfix.networks,
+    "mynetworks_style": _Postfix.style,
     "myorigin": _Postfix.origin,
     "relayhost": _Postfix.relay,
     "transport_maps": _Postfix.transports,

@@ -172,6 +172,8 @@ def test_a_name_whose_meaning_is_not_known_is_never_taken_for_nothing(lines, set
         ("mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject", ["10.0.0.0/8"], []),
         ("mynetworks = 10.0.0.0/8\nsmtpd_client_restrictions = reject", ["10.0.0.0/8"], ["smtpd_client"]),
         ("smtpd_relay_restrictions = permit", None, ["smtpd_relay"]),
+        ("mynetworks_style = class", None, ["mynetworks_style"]),
+        ("mynetworks_style = subnet\nmynetworks = 10.0.0.0/8", ["10.0.0.0/8"], []),
     ],
 )
 def test_nobody_may_relay_who_might_not_before(lines, networks, left):
