@@ -130,7 +130,7 @@ class Deliveries:
 
     def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
         if isinstance(done, BaseException):
-            while isinstance(done, BaseExceptionGroup) and len(done.exceptions) == 1:  # the one contact that had the mail
+            while isinstance(done, BaseExceptionGroup) and len(done.exceptions) == 1:  # of whoever had the mail
                 done = done.exceptions[0]
             if not self._lease.holds(item.term):
                 self._leave(item)

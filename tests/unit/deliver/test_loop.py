@@ -634,12 +634,10 @@ def test_mail_that_cannot_be_read_while_the_spool_is_away_is_no_bug_and_no_attem
         def at_hand(self, _mail):
             return None
 
-        def body(self, mail):
-            return self.nothing() if self.is_away else super().body(mail)
-
-        async def nothing(self):
-            raise SpoolError(Trouble.GONE, "the spool cannot be reached")
-            yield b""
+        async def piece(self, id_, ordinal):
+            if self.is_away:
+                raise SpoolError(Trouble.GONE, "the spool cannot be reached")
+            return await super().piece(id_, ordinal)
 
     async def story(it):
         await it.post("ann@example.com", content=CONTENT * size)
