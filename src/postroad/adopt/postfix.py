@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from postroad.adopt.draft import NO_MAILBOXES, NOTHING, Adoption, Left, Read, Values, pairs, said, seconds, span
-from postroad.adopt.hops import WrittenHop, postfix_hop
+from postroad.adopt.draft import NO_MAILBOXES, NOTHING, Adoption, Left, Read, said, seconds, span
 from postroad.adopt.main_cf import LOOPBACK, OF_TEXT, CfLine, MainCf, listens, odd_services
+from postroad.adopt.postfix_routes import TLS_LEVELS, PostfixRoutes
 
 BY_DEFAULT = re.compile(
     # where Postfix has its own files, and what Postroad does anyway or has no need of
@@ -33,15 +33,6 @@ USUAL_RULES = {
     "reject",
 }
 UNKNOWN = "it has a name in it of which main.cf does not say what it stands for; write it out by hand"
-SYSTEM_CAS = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}
-TLS_LEVELS = {
-    "none": "off",
-    "encrypt": "encrypt",
-    "dane": "dane",
-    "dane-only": "dane-only",
-    "verify": "verify",
-    "secure": "verify",
-}
 DURATIONS = {  # each in the unit that Postfix takes it in, and the settings' key
     "maximal_queue_lifetime": ("d", "expiry"),
     "delay_warning_time": ("h", "warn_after"),
@@ -66,8 +57,9 @@ def from_postfix(read: Read, folder: str) -> Adoption:
 
 class _Postfix:
     def __init__(self, read: Read, folder: str) -> None:
-        self._cf, self._folder = MainCf(read), folder
+        self._cf = MainCf(read)
         self._draft = Adoption()
+        self._routes = PostfixRoutes(self._cf, self._draft, folder)
 
     def draft(self) -> Adoption:
         done = {name for name, how in _HOW.items() if self._take(name, how)}
@@ -151,74 +143,10 @@ class _Postfix:
         return f"names without a domain get the hostname here; [rewrite.senders] makes another of it, such as {first}"
 
     def relay(self, value: str, origin: str) -> str | None:
-        if not value:
-            return None
-        hop = postfix_hop(value)
-        return self._route(["*"], hop, value, origin) if hop else "write a route for it by hand"
-
-    def _route(self, domains: list[str], hop: WrittenHop, written: str, origin: str) -> str | None:
-        route: Values = {"domains": domains}
-        if hop.by_mx and hop.port == 25:  # the port that exchangers have
-            route["mx_of"] = hop.host
-        else:
-            route["next_hop"] = hop.endpoint
-            if hop.by_mx:
-                self._draft.leave(origin, written, "Postfix asks for its MX records; here mail goes to the host itself")
-        if self._cf.value("smtp_tls_wrappermode") == "yes":
-            route["security"] = "tls"
-        login = self._login(written, hop)
-        if login:
-            route["auth"] = login
-        level = self._level()
-        if level and not (login and level == "encrypt"):
-            route["tls"] = level
-        ca_file = self._cf.value("smtp_tls_CAfile")
-        if ca_file and ca_file not in SYSTEM_CAS and (login or level == "verify"):
-            route["ca_file"] = ca_file
-        self._draft.add("route", route, origin)
-        return None
-
-    def _level(self) -> str | None:
-        level = TLS_LEVELS.get(self._cf.value("smtp_tls_security_level"))
-        return level if level != "off" else None
-
-    def _login(self, written: str, hop: WrittenHop) -> Values | None:
-        if self._cf.value("smtp_sasl_auth_enable") != "yes":
-            return None
-        for name in self._cf.value("smtp_sasl_password_maps").replace(",", " ").split():
-            kind, _, place = name.partition(":")
-            if kind == "static":
-                user, _, password = place.partition(":")
-                return self._draft.password(user, password, self._folder)
-            text = self._cf.read(place) if kind in OF_TEXT else None
-            if text is None:
-                where = self._cf.lines["smtp_sasl_password_maps"].where
-                why = "cannot be read as a table of text; name the user and a file with the password in `auth`"
-                self._draft.leave(where, "smtp_sasl_password_maps", f"{kind}:{place} {why} of the route")
-                continue
-            for _number, key, value in pairs(text):
-                if key in {written, hop.host, f"[{hop.host}]"}:
-                    user, _, password = value.partition(":")
-                    return self._draft.password(user, password, self._folder)
-        return None
+        return self._routes.relay(value, origin)
 
     def transports(self, value: str, origin: str) -> str | None:
-        entries, trouble = self._cf.table(value)
-        for where, key, target in entries:
-            transport, _, hop_text = target.partition(":")
-            if not transport and not hop_text:  # "do not change": as if the table did not exist (transport(5))
-                hop_text = self._cf.value("relayhost")
-            hop = postfix_hop(hop_text) if hop_text else None
-            if "@" in key:
-                self._draft.leave(where, key, "a route is for domains, not for one address")
-            elif transport not in {"smtp", "relay", ""} or (hop_text and not hop):
-                self._draft.leave(where, f"{key} {target}", "there is no such transport here")
-            elif hop is None:
-                level = self._level()
-                self._draft.add("route", {"domains": [key], "direct": True, **({"tls": level} if level else {})}, where)
-            else:
-                self._route([key], hop, hop_text, where)
-        return trouble
+        return self._routes.transports(value)
 
     def generic(self, value: str, origin: str) -> str | None:
         entries, trouble = self._cf.table(value)
