@@ -33,6 +33,16 @@ USUAL_RULES = {
     "reject",
 }
 UNKNOWN = "it has a name in it of which main.cf does not say what it stands for; write it out by hand"
+INSTEAD = {
+    "canonical_maps": "[rewrite.senders] changes senders; recipients have [aliases]",
+    "recipient_canonical_maps": "recipients are changed by [aliases] alone",
+    "sender_dependent_default_transport_maps": "a [[route]] is chosen by recipient, not by sender",
+    "sender_dependent_relayhost_maps": "a [[route]] is chosen by recipient, not by sender",
+    "smtp_fallback_relay": "`hosts` of a [[route]] may have others of a higher preference value",
+    "smtp_tls_policy_maps": "write a [[route]] with `tls` for each domain",
+    "smtpd_sender_login_maps": "[[relay.senders]] says who may send as whom",
+    "virtual_alias_maps": "[aliases] is for names of this machine",
+}
 DURATIONS = {  # each in the unit that Postfix takes it in, and the settings' key
     "maximal_queue_lifetime": ("d", "expiry"),
     "delay_warning_time": ("h", "warn_after"),
@@ -94,7 +104,7 @@ class _Postfix:
         elif name.endswith("_restrictions") and self._are_usual(line):
             return
         elif not BY_DEFAULT.match(name):
-            self._draft.leave(line.where, said(name, line.value), NOTHING)
+            self._draft.leave(line.where, said(name, line.value), INSTEAD.get(name, NOTHING))
 
     def _are_usual(self, line: CfLine) -> bool:
         """Whether rules let in who may relay by [relay], and nobody else further than to us."""

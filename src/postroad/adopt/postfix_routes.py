@@ -36,7 +36,8 @@ class PostfixRoutes:
 
     def _route(self, domains: list[str], hop: WrittenHop, written: str, origin: str) -> str | None:
         route: Values = {"domains": domains}
-        if hop.by_mx and hop.port == 25:  # the port that exchangers have
+        login = self._login(written, hop)
+        if hop.by_mx and hop.port == 25 and not login:  # the port that exchangers have; a password is not for them
             route["mx_of"] = hop.host
         else:
             route["next_hop"] = hop.endpoint
@@ -44,7 +45,6 @@ class PostfixRoutes:
                 self.draft.leave(origin, written, "Postfix asks for its MX records; here mail goes to the host itself")
         if self.cf.value("smtp_tls_wrappermode") == "yes":
             route["security"] = "tls"
-        login = self._login(written, hop)
         if login:
             route["auth"] = login
         level = self._level()

@@ -26,6 +26,8 @@ def sift(draft: Adoption, refused: Refused) -> None:
     there = {key: each for key, each in _settings(draft).items() if key not in draft.lists}
     for name in draft.lists:
         _sift_list(draft, name, lambda more: refused({**there, **more}))
+    text = draft.toml("")
+    draft.secrets = {name: secret for name, secret in draft.secrets.items() if f'/{name}"' in text}
     for sentence in refused(_settings(draft)):
         _leave(draft, "postroad.toml", sentence, "")
 

@@ -40,7 +40,7 @@ def import_(
     Exit status: 0 all taken over, 1 something is left to do by hand, 2 usage error or no such settings.
     """
     from postroad.adopt import SYSTEMS, sift
-    from postroad.config import refused
+    from postroad.config import Config, hostname_of, refused
 
     known = SYSTEMS[system]
     where = place or Path(known.place)
@@ -50,9 +50,11 @@ def import_(
     if not main.is_file():
         screen.fail(f"{main}: no such file; say where the settings of {system} are")
     if _text(main) is None:
-        screen.fail(f"{main} cannot be read as text; run this as a user who may read it")
+        screen.fail(f"{main} cannot be read as text; check what it is, and who may read it")
     draft = known.adopt(lambda name: _text(where / name if name else where), str(to.absolute() if to else FOLDER))
     sift(draft, refused)
+    if not (draft.tables or draft.lists):  # all as usual here; but a file of nothing would look like one cut off
+        draft.set("", "hostname", hostname_of(Config()), "this machine")
     text = draft.toml(f"{system}, {where}")
     if to:
         _write(to, draft, text)

@@ -121,6 +121,13 @@ def test_relayhost_in_each_of_its_forms(relayhost, route):
     assert bool(draft.left) == (relayhost in ("example.net:2525", "[smtp.example.net]:imap"))
 
 
+def test_a_smarthost_that_gets_a_password_is_no_name_of_exchangers():
+    """Its brackets are often forgotten: the host itself gets the mail, and that is said."""
+    lines = "relayhost = a.example\nsmtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:u:p\n"
+    draft, settings = _adopt("postfix", {"main.cf": f"{lines}inet_interfaces = loopback-only\n"})
+    assert ("a.example:25", ["a.example"]) == (settings["route"][0]["next_hop"], [each.what for each in draft.left])
+
+
 def test_a_null_client_as_debian_installs_it_is_nearly_empty():
     """Postroad does by default what most of main.cf says."""
     peers = Path(__file__).parents[3] / ".peers" / "usr" / "share" / "postfix"

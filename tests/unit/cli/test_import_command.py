@@ -88,7 +88,10 @@ def test_a_table_that_is_no_text_is_not_read_as_one(tmp_path):
     done = _import("postfix", tmp_path)
     assert (1, True) == (done.exit_code, "cannot be read as a table of text" in done.stderr)
     (tmp_path / "main.cf").write_bytes(b"\0")
-    assert (2, f"postroad: {tmp_path / 'main.cf'} cannot be read as text; run this as a user who may read it\n") == (
+    assert (
+        2,
+        f"postroad: {tmp_path / 'main.cf'} cannot be read as text; check what it is, and who may read it\n",
+    ) == (
         (done := _import("postfix", tmp_path)).exit_code,
         done.stderr,
     )
@@ -124,3 +127,12 @@ def test_what_a_relay_would_refuse_is_named_and_left_out(tmp_path):
     ] == [
         ": ".join(line.removeprefix("postroad: not taken over: ").split(": ")[:2]) for line in done.stderr.splitlines()
     ]
+
+
+def test_a_system_with_nothing_unusual(tmp_path):
+    """A relay takes the file, though all of it is as it would be anyway; no password is kept of what is left out."""
+    (tmp_path / "main.cf").write_text("inet_interfaces = loopback-only\n")
+    assert 0 == _import("postfix", tmp_path, "--to", tmp_path / "new").exit_code
+    assert [] == survey(tmp_path / "new" / "postroad.toml")[0]
+    (tmp_path / "remotes").write_text("a..example smtp user=u pass=secret starttls\n")
+    assert [] == json.loads(_import("nullmailer", tmp_path, "--json").stdout)["secrets"]
