@@ -13,6 +13,7 @@ exclude_patterns = ["docs/_site/**", "docs/examples/**"]
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
 highlight_language = "none"
+smartquotes = False  # quotes are what is to be typed
 html_theme = "furo"
 html_title = "Postroad"
 html_show_sourcelink = False

@@ -20,12 +20,12 @@ def report(address: str) -> tuple[dict[str, str], int]:
     """Send a report, and tell what became of it."""
     message = EmailMessage()
     message["From"] = "reports@example.net"
-    message["To"] = address
     message["Subject"] = "Your report"
     message.set_content("All is well.\n")
     try:
-        sent = postroad.send_sync(message, options=OPTIONS)
-    except postroad.InputError as problem:
+        message["To"] = address
+        sent = postroad.send_sync(message, recipients=address, options=OPTIONS)  # one, even if To lists more
+    except ValueError as problem:  # the address: an InputError, or that of `email` for a line end
         return {"error": str(problem)}, 422
     statuses = {"delivered": 200, "deferred": 503, "failed": 422}
     return {mailbox: outcome.text for mailbox, outcome in sent.outcomes.items()}, statuses[sent.result]

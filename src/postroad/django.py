@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -28,6 +29,7 @@ from postroad.words.inputs import InputError
 from postroad.words.outcome import Result
 
 _BATCH_S = 60.0  # a connection is not given up between messages that come together
+_MOST_SHOWN = 10  # messages, in an error
 _OF_ENQUEUE = ("spool", "config")
 
 
@@ -40,7 +42,9 @@ class NotDeliveredError(Exception):
     def __init__(self, sent: tuple[Sent, ...]) -> None:
         self.sent = sent
         failed = [repr(each) for each in sent if each.result is not Result.DELIVERED]
-        super().__init__(f"{len(failed)} of {len(sent)} messages not delivered: {'; '.join(failed)}")
+        more = [f"and {len(failed) - _MOST_SHOWN:,} more"] if len(failed) > _MOST_SHOWN else []
+        shown = "; ".join([*failed[:_MOST_SHOWN], *more])
+        super().__init__(f"{len(failed)} of {len(sent)} messages not delivered: {shown}")
 
 
 class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # its base has no types
@@ -82,23 +86,30 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]  # its base has no t
         return len(done)
 
     async def _deliver(self, messages: list[tuple[Any, str, list[str]]], done: list[object]) -> None:
-        """Fill `done` as it goes: what is durable counts, whatever follows."""
+        """Fill `done` as it goes: what is durable counts, whatever follows. In silence one failure stops no other."""
+        passed = (InputError, SpoolError) if self.fail_silently else ()
         if self._options is not None:
-            await _send_all(self._options, messages, done)
+            await _send_all(self._options, messages, done, passed)
             return
         for message, sender, recipients in messages:
-            queued = await enqueue(message, sender=sender or None, recipients=recipients, **self._how)
-            done.append(queued)
+            with suppress(*passed):
+                done.append(await enqueue(message, sender=sender or None, recipients=recipients, **self._how))
 
 
-async def _send_all(options: SendOptions, messages: list[tuple[Any, str, list[str]]], done: list[object]) -> None:
+async def _send_all(
+    options: SendOptions,
+    messages: list[tuple[Any, str, list[str]]],
+    done: list[object],
+    passed: tuple[type[Exception], ...],
+) -> None:
     tried = []
     async with Client(options, idle_s=_BATCH_S) as client:
         for message, sender, recipients in messages:
-            sent = await client.send(message, sender=sender or None, recipients=recipients)
-            tried.append(sent)
-            if sent.result is Result.DELIVERED:
-                done.append(sent)
+            with suppress(*passed):
+                sent = await client.send(message, sender=sender or None, recipients=recipients)
+                tried.append(sent)
+                if sent.result is Result.DELIVERED:
+                    done.append(sent)
     if len(done) < len(tried):
         raise NotDeliveredError(tuple(tried))
 

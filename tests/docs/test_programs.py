@@ -49,4 +49,5 @@ def test_the_example_for_flask_tells_what_became_of_mail(monkeypatch, postroad_l
     for fault in ("accept", "r450", "r550"):
         lab.set_fault("127.0.0.11", fault)
         found.append(client.post("/report/ann@example.com").status_code)
-    assert [200, 503, 422, 422] == [*found, client.post("/report/ann").status_code]
+    refused = ("ann", "ann@example.com,bob@example.com", "ann@example.com%0D%0ABcc: bob@example.com")
+    assert [200, 503, 422, *[422] * 3] == [*found, *(client.post(f"/report/{each}").status_code for each in refused)]

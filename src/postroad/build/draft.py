@@ -137,7 +137,7 @@ def addresses_named(texts: Iterable[str]) -> list[str]:
     found = [address for text in texts for address in readable(addresses_in(text))]
     for address in found:
         if _UNDECODED.search(address):
-            shown = ascii(cut(address).encode("utf-8", "surrogateescape")).removeprefix("b")
+            shown = ascii(cut(address)).replace("\\udc", "\\x")  # the octets, as they stand in the file
             raise InputError(f"{shown}: the address is not valid UTF-8; write it in UTF-8 or ASCII")
     return found
 

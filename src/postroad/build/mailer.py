@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 _NOT_ROUTED = "DNS did not say where mail goes before the time limit for the whole delivery was up"
+
+_MOST_SHOWN = 10
+"""Outcomes in a repr: it is a line of a log."""
+
+_WORST_FIRST = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)
 
 SEED_BITS = 48  # long enough that no two messages share one, short enough to read out
 
@@ -91,13 +96,16 @@ class Sent:
 
     def __repr__(self) -> str:
         """Who has it and who has not, and for what reason."""
-        return f"<Sent: {'; '.join(_in_words(delivery) for delivery in self.deliveries)}>"
+        told = sorted((each for delivery in self.deliveries for each in _in_words(delivery)), key=_worst_first)
+        shown = [f"{outcome.result} {listing(names, 3)}: {outcome.text}" for outcome, names in told[:_MOST_SHOWN]]
+        shown += [f"and {len(told) - _MOST_SHOWN:,} more outcomes"] if len(told) > _MOST_SHOWN else []
+        return f"<Sent: {'; '.join(shown)}>"
 
     @property
     def result(self) -> Result:
         """Failed if any recipient failed, else deferred if any is, else delivered."""
         results = {outcome.result for outcome in self.outcomes.values()}
-        return next((worst for worst in (Result.FAILED, Result.DEFERRED) if worst in results), Result.DELIVERED)
+        return next((worst for worst in _WORST_FIRST if worst in results), Result.DELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +195,13 @@ class Mailer:
         return await deliver.attempt_again(job, settings, self.listener, self.pool)
 
 
-def _in_words(delivery: Delivery) -> str:
-    """What became of the recipients of one destination, as part of a line."""
+def _in_words(delivery: Delivery) -> Iterable[tuple[Outcome, list[str]]]:
+    """What became of the recipients of one destination: the outcomes that there are, and of whom."""
     told: dict[Outcome, list[str]] = {}
     for mailbox, outcome in zip(delivery.recipients, delivery.attempt.outcomes, strict=True):
         told.setdefault(outcome, []).append(str(mailbox))
-    return "; ".join(f"{outcome.result} {listing(names, 3)}: {outcome.text}" for outcome, names in told.items())
+    return told.items()
+
+
+def _worst_first(told: tuple[Outcome, list[str]]) -> int:
+    return _WORST_FIRST.index(told[0].result)

@@ -55,9 +55,10 @@ class LabWishes:
 
 
 async def keep_up(wishes: LabWishes) -> None:
-    """Bring a lab up, and keep it so until SIGINT or SIGTERM."""
+    """Bring a lab up, and keep it so until SIGINT or SIGTERM, or until its terminal is closed."""
     over = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    has_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # nohup(1)
+    for name in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if has_terminal else [])):
         asyncio.get_running_loop().add_signal_handler(name, over.set)
     watched = screen.Watched(_events(wishes), over.set)
     arrivals = _Arrivals(wishes, screen.Watched(_arrived(wishes), over.set))

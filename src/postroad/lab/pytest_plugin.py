@@ -14,6 +14,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,11 @@ class RunningLab:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="postroad-lab", daemon=True)
         self._thread.start()
-        self._do(lab.__aenter__())
+        try:
+            self._do(lab.__aenter__())
+        except BaseException:
+            self._end()
+            raise
 
     @property
     def resolver(self) -> tuple[str, int]:
@@ -68,11 +73,17 @@ class RunningLab:
     def stop(self) -> None:
         """Take the lab down."""
         self._do(self.lab.__aexit__(None, None, None))
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def _do(self, main: Any) -> Any:  # noqa: ANN401  # any coroutine
+        if self._loop.is_closed():
+            main.close()
+            raise RuntimeError("this lab was taken down when its test ended; ask for postroad_lab in each test")
         return asyncio.run_coroutine_threadsafe(main, self._loop).result(timeout=30)
 
 
@@ -96,11 +107,12 @@ def postroad_lab() -> Iterator[Callable[..., RunningLab]]:
             certificates: Mapping[str, str] | None = None,
             policies: Mapping[str, str] | None = None,
         ) -> RunningLab:
-            from postroad.lab import CertificateKind, Lab
+            from postroad.lab import CertificateKind, Lab, Order
 
             chosen = {address: _fault(text) for address, text in (faults or {}).items()}
-            kinds = {address: CertificateKind(kind) for address, kind in (certificates or {}).items()}
-            lab = Lab(_zones(zone), faults=chosen, order=order, tls=tls, certificates=kinds, policies=policies)
+            kinds = {address: _one_of(CertificateKind, kind) for address, kind in (certificates or {}).items()}
+            in_order = _one_of(Order, order)
+            lab = Lab(_zones(zone), faults=chosen, order=in_order, tls=tls, certificates=kinds, policies=policies)
             running = RunningLab(lab)
             stack.callback(running.stop)
             return running
@@ -111,11 +123,20 @@ def postroad_lab() -> Iterator[Callable[..., RunningLab]]:
 def _zones(zone: str | Path) -> Any:  # noqa: ANN401  # Zones, imported late
     from postroad.dns import ZoneProblem, parse_zones
 
+    if not isinstance(zone, str | Path):
+        raise pytest.UsageError(f"zone: {zone!r} is neither the text of a zone file nor the Path of one")
     text = zone.read_text() if isinstance(zone, Path) else zone
     parsed = parse_zones({str(zone) if isinstance(zone, Path) else "zone": text})
     if isinstance(parsed, ZoneProblem):
         raise pytest.UsageError(str(parsed))
     return parsed
+
+
+def _one_of(kinds: type[StrEnum], text: str) -> Any:  # noqa: ANN401  # one of them
+    try:
+        return kinds(text)
+    except ValueError:
+        raise pytest.UsageError(f"{text!r}: there is no such {kinds.__name__}; choose {', '.join(kinds)}") from None
 
 
 def _fault(text: str) -> Any:  # noqa: ANN401  # Fault, imported late

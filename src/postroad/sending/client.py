@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from postroad.sending.given import check_given, must_not_run
 from postroad.sending.options import SendOptions, chosen
 from postroad.words.bounds import Bounds, OutOfBoundsError, count
+from postroad.words.trace import Event, Listener, nobody
 
 if TYPE_CHECKING:
     from postroad.build import Content, Mailer, Sent
@@ -97,11 +98,15 @@ class Client:
         self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
         self._mailer: Mailer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
         from postroad.deliver import Pool, ReusePolicy  # noqa: PLC0415  # only where something is sent
 
-        pool = Pool(ReusePolicy(idle_s=self._idle_s), asyncio.get_running_loop().time)
+        if self._mailer is not None:
+            raise RuntimeError("the client is open already; make another one")
+        self._loop = asyncio.get_running_loop()
+        pool = Pool(ReusePolicy(idle_s=self._idle_s), self._loop.time)
         self._mailer = _mailer(self._options, pool)
         self._places = asyncio.Semaphore(self._at_once)  # of this loop, where a client is opened again in another
         return self
@@ -124,15 +129,28 @@ class Client:
 
         Raises:
             InputError: the message, an address or a key cannot be used.
-            RuntimeError: outside of `async with`.
+            RuntimeError: outside of `async with`, or in another event loop than that.
 
         """
-        built = _built(message, sender, recipients, self._options)
+        options = self._options
+        self._opened()
+        built = _built(message, sender, recipients, options)
         async with self._places:
-            if self._mailer is None:
-                raise RuntimeError("the client is not open; write: async with postroad.Client() as client")
-            options = self._options
-            return await self._mailer.send(built, options.seed, timeout_s=options.timeout_s, at_once=AT_ONCE)
+            mailer = self._opened()
+            try:
+                return await mailer.send(built, options.seed, timeout_s=options.timeout_s, at_once=AT_ONCE)
+            finally:
+                if self._mailer is not mailer and mailer.pool:  # closed meanwhile: nobody else ends what came back
+                    await mailer.pool.close()
+
+    def _opened(self) -> Mailer:
+        if self._mailer is None:
+            raise RuntimeError("the client is not open; write: async with postroad.Client() as client")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "the client is open in another event loop, and its connections with it; open one in each"
+            )
+        return self._mailer
 
 
 def _built(
@@ -154,6 +172,21 @@ def _built(
     return build.sign_message(built, key, options.dkim_selector, options.dkim_domain, time.time())
 
 
+def _harmless(listener: Listener) -> Listener:
+    """The same, whatever it raises: mail is under way, and who does not hear its outcome would send it again."""
+    if listener is nobody:
+        return nobody
+
+    def tell(event: Event) -> None:
+        try:
+            listener(event)
+        except Exception as bug:  # noqa: BLE001  # anything a program may do
+            why = {"message": f"The listener of postroad.SendOptions failed at {event.name}", "exception": bug}
+            asyncio.get_running_loop().call_exception_handler(why)
+
+    return tell
+
+
 def _mailer(options: SendOptions, pool: Pool | None = None) -> Mailer:
     """What delivers by these options, in the loop that runs."""
     from postroad import build  # noqa: PLC0415  # as above
@@ -168,7 +201,7 @@ def _mailer(options: SendOptions, pool: Pool | None = None) -> Mailer:
         replace(build.build_policy(options.procedure, allow_loopback=in_lab), families=tuple(options.families)),
         build.build_own(options.own),
         _settings(options, authorities),
-        options.listener,
+        _harmless(options.listener),
         build.Chooser([StaticRoute("", ("*",), hosts=hosts)], resolver) if hosts else None,
         override_of=lambda _route: override,
         policies=build.process_policies(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.words.bounds import Bounds, count, require, require_given, require_kinds, require_lists
 from postroad.words.bounds import check as check_bounds
-from postroad.words.inputs import InputError, about
+from postroad.words.inputs import InputError, about, shown
 from postroad.words.names import Unreadable, parse_address, parse_destination
 from postroad.words.trace import Listener, nobody
 
@@ -60,7 +61,8 @@ class SendOptions:
         zones: zone files that answer in place of DNS.
         port: of the exchangers. Another than 25 makes loopback addresses targets.
         https_port: of MTA-STS policies.
-        listener: called with each event of a delivery as it happens.
+        listener: called with each event of a delivery as it happens. What it raises stops no mail: the event loop
+            logs it, as it does for any callback.
     """
 
     zones: Sequence[str | Path] = ()
@@ -94,7 +96,10 @@ class SendOptions:
         require_given(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
         require_given(self, require_tls=(bool,), smarthost=(str,))
         check_bounds(self, _BOUNDS)
+        if not callable(self.listener) or iscoroutinefunction(self.listener):
+            raise InputError(f"listener: {shown(self.listener)} is not a plain function; write one that takes an event")
         _check_words(self)
+        _check_servers(self)
         _check_networks(self)
         _check_smarthost(self)
         if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
@@ -157,6 +162,16 @@ def _check_words(options: SendOptions) -> None:
 
         build_override(options.demand)
         build_policy(options.procedure)
+
+
+def _check_servers(options: SendOptions) -> None:
+    if not options.resolvers:
+        return
+    from postroad.dns import parse_server  # noqa: PLC0415  # only where there is one
+
+    for text in options.resolvers:
+        if isinstance(server := parse_server(text), Unreadable):
+            raise InputError(f"resolvers: {server}")
 
 
 def _check_networks(options: SendOptions) -> None:

@@ -76,7 +76,13 @@ def require(field: str, value: object, *kinds: type) -> None:
 
     """
     if value is not None and not isinstance(value, kinds):
-        raise OutOfBoundsError(field, f"{shown(value)} is not a {' or '.join(kind.__name__ for kind in kinds)}")
+        raise OutOfBoundsError(field, _is_none_of(kinds, value))
+
+
+def _is_none_of(kinds: tuple[type, ...], value: object) -> str:
+    *some, last = (kind.__name__ for kind in kinds)
+    named = f"{', '.join(some)} or {last}" if some else last
+    return f"{shown(value)} is not of type {named}"
 
 
 def require_all(field: str, values: object, *kinds: type) -> None:
@@ -90,7 +96,7 @@ def require_all(field: str, values: object, *kinds: type) -> None:
         raise OutOfBoundsError(field, f"{shown(values)} is not a list; write one, as [...]")
     for value in values:
         if not isinstance(value, kinds):
-            raise OutOfBoundsError(field, f"{shown(value)} is not a {' or '.join(kind.__name__ for kind in kinds)}")
+            raise OutOfBoundsError(field, _is_none_of(kinds, value))
 
 
 def require_lists(options: object, **fields: tuple[type, ...]) -> None:

@@ -111,7 +111,11 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
         return Unreadable(text, "write an address as user@domain")
     if not (_DOT_STRING.match(local) or _QUOTED.match(local)):
         return Unreadable(text, f"the part before the @, {cut(local)!r}, has a character that needs quoting")
-    if len(local.encode("utf-8", "replace")) > MAX_LOCAL:
+    try:
+        octets = local.encode()
+    except UnicodeEncodeError:  # how Python has an octet of a file, or of a word of the shell
+        return Unreadable(text, "the part before the @ is not valid UTF-8; write it in UTF-8 or ASCII")
+    if len(octets) > MAX_LOCAL:
         return Unreadable(text, f"the part before the @ is longer than {MAX_LOCAL} octets")
     destination = parse_destination(domain)
     if isinstance(destination, Unreadable):

@@ -34,7 +34,7 @@ def is_shaped(command, told):
 
 
 def test_a_lab_is_told_otherwise_while_it_runs(tmp_path):
-    """Mail is saved and shown; a fault set by name makes the next message fail; Ctrl-C leaves no socket."""
+    """Mail is saved and shown; a fault set by name makes the next message fail; a closed terminal leaves no socket."""
     control, options = tmp_path / "c", ["--control", tmp_path / "c"]
     words = ["--show", "-v", "--json", "--save", tmp_path / "mail", *options]
     command = [sys.executable, "-m", "postroad", "lab", "up", *map(str, words)]
@@ -58,7 +58,7 @@ def test_a_lab_is_told_otherwise_while_it_runs(tmp_path):
         assert "user@example.com" in Path(shown["file"]).read_text()
         assert 2 == said("fault", "mail3", "r450", *options)[0]
         assert "another lab answers there" in said("up", *options)[2]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGHUP)
         assert 0 == process.wait(PATIENCE_S)
     assert not control.exists()
 

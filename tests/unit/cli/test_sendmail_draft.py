@@ -227,6 +227,12 @@ def test_an_address_that_is_no_utf8_is_refused(to):
         parse_message(b"To: " + to + b"\n\n").recipients()
 
 
+def test_an_address_with_half_a_character_is_refused():
+    """As only a program can give it: no octets of a file come to that."""
+    with pytest.raises(InputError, match=r"^'\\ud800@example.com': the address is not valid UTF-8"):
+        addresses_named(["\ud800@example.com"])
+
+
 @pytest.mark.parametrize(
     "to", [b"Ren\xe9 <ann@example.com>", b"ann@example.com (Ren\xe9)", b'"Ren\xe9, x" <ann@example.com>']
 )

@@ -1,9 +1,13 @@
 """Exchangers of a lab by any name that tells them apart."""
 
+import threading
+
 import pytest
 from tests.unit.lab.test_lab import zones
 
 from postroad.lab import Fault, Lab, Mode, NoExchangerError
+from postroad.lab.pytest_plugin import RunningLab
+from postroad.net import NetError
 
 ZONE = """
 $ORIGIN example.com.
@@ -61,3 +65,31 @@ def test_the_fixture_takes_faults_by_name(postroad_lab):
     running.set_fault("mail3", "slow:2")
     faults = [each.fault for each in running.lab.exchangers.values()]
     assert [Fault(Mode.R450), Fault(), Fault(), Fault(), Fault(Mode.SLOW, 2)] == faults
+
+
+SLIPS = {
+    "zone: None is neither the text": {"zone": None},
+    "'up': there is no such Order; choose fixed, rotated, random": {"order": "up"},
+    "'bad': there is no such CertificateKind; choose good, expired": {"certificates": {"mail1": "bad"}},
+    "'refsue': there is no such fault; did you mean refuse": {"faults": {"mail1": "refsue"}},
+}
+
+
+def test_the_fixture_says_what_a_slip_should_be(postroad_lab):
+    """In a sentence, and nothing is left of a lab that did not come up; nor can one be used after its end."""
+    for sentence, slip in SLIPS.items():
+        with pytest.raises(pytest.UsageError, match=sentence):
+            postroad_lab(**{"zone": ZONE, **slip})
+    running = postroad_lab(ZONE)
+    labs = _threads_of_labs()
+    with pytest.raises(NetError, match="cannot bind"):
+        RunningLab(Lab(zones(ZONE), dns_port=running.resolver[1]))
+    assert labs == _threads_of_labs()
+    other = RunningLab(Lab(zones(ZONE)))
+    other.stop()
+    with pytest.raises(RuntimeError, match="taken down when its test ended"):
+        other.set_fault("mail1", "refuse")
+
+
+def _threads_of_labs():
+    return [thread for thread in threading.enumerate() if thread.name == "postroad-lab"]

@@ -31,6 +31,10 @@ def _using(**how):
     return override_settings(POSTROAD=how)
 
 
+def _one_bad_of_three():
+    return [mail.EmailMessage("x", "y", None, [f"{name}@example.com"]) for name in ("ann", "b b", "cy")]
+
+
 def test_mail_of_a_project_is_queued(tmp_path, monkeypatch):
     """`send_mail` says 1 when it is durable; Bcc and a name beside the sender are where they belong."""
     monkeypatch.setenv("POSTROAD_CONFIG", str(_config(tmp_path)))
@@ -41,8 +45,10 @@ def test_mail_of_a_project_is_queued(tmp_path, monkeypatch):
         assert 1 == mail.send_mail("x", "y", None, ["bob@example.com"])
         assert 2 == mail.get_connection().send_messages([html, mail.EmailMessage("x", "y", None, ["cy@example.com"])])
         assert 0 == mail.EmailMessage("x", "y", None, []).send()
+        assert 2 == mail.get_connection(fail_silently=True).send_messages(_one_bad_of_three())
     kept = asyncio.run(_kept(tmp_path / "spool"))
     expected = [["bob@example.com"], ["ann@example.com", "eve@example.org"], ["cy@example.com"]]
+    expected += [["ann@example.com"], ["cy@example.com"]]
     assert [("shop@example.net", to) for to in expected] == [(sender, to) for sender, to, _octets in kept]
     assert (False, True) == (b"eve@" in kept[1][2], b"From: Our Shop <shop@example.net>" in kept[1][2])
 
@@ -73,6 +79,7 @@ def test_mail_of_a_project_is_sent_over_one_connection(postroad_lab):
             return mail.send_mail("x", "y", None, ["bob@example.com"])
 
         assert 1 == asyncio.run(view())
+        assert 2 == mail.get_connection(fail_silently=True).send_messages(_one_bad_of_three())
 
 
 def test_what_django_makes_can_be_sent():

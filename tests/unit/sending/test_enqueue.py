@@ -137,7 +137,7 @@ def test_a_message_that_cannot_be_kept_is_refused(config):
         "cannot be read": {"config": config.parent / "none.toml"},
         "no spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
         "is no place": {"spool": ""},
-        "spool: 5 is not a str or Path": {"spool": 5},
+        "spool: 5 is not of type str or Path": {"spool": 5},
     }
     for why, given in wrong.items():
         with pytest.raises(postroad.InputError, match=why) as caught:

@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 import postroad
-from postroad.build import build_message
+from postroad.build import Sent, build_message
+from postroad.build.mailer import Delivery
+from postroad.words.mail import Mailbox
+from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.trail import Attempt
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "library.md"
 LAB_ZONE = "$ORIGIN example.com.\n$TTL 60\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
@@ -138,10 +142,10 @@ def _hidden():
 
 
 WRONG = {
-    "message: 5 is not a bytes": lambda: _send(5),
+    "message: 5 is not of type bytes, str or Message": lambda: _send(5),
     "message: the text has characters": lambda: _send("\udcff"),
     "message: it cannot be written": lambda: _send(_unwritable()),
-    "sender: 5 is not a str": lambda: _send(sender=5),
+    "sender: 5 is not of type str": lambda: _send(sender=5),
     "no address in From": lambda: _send(sender=...),
     "sender: .*EmailMessage": lambda: _send(_hidden(), sender=...),
     "From has 2 addresses": lambda: _send("From: a@x.example, b@x.example\n\nx\n", sender=...),
@@ -150,11 +154,11 @@ WRONG = {
     "recipients: .*give several as a list": lambda: _send(recipients="a@example.com, b@example.com"),
     "recipients: b'x' is not": lambda: _send(recipients=b"x"),
     "recipients: 5 is not an address": lambda: _send(recipients=5),
-    "recipients: 5 is not a str": lambda: _send(recipients=[5]),
+    "recipients: 5 is not of type str": lambda: _send(recipients=[5]),
     "recipients: .*user@domain": lambda: _send(recipients="nobody"),
     "recipients: .*RCPT": lambda: _send(recipients="a@example.com>\r\nRCPT TO:<b@example.com"),
     "sender: .*DATA": lambda: _send(sender="a@example.com\r\nDATA"),
-    "options: {} is not a SendOptions": lambda: _send(options={}),
+    "options: {} is not of type SendOptions": lambda: _send(options={}),
     "timeout_s: 0 is not above": lambda: postroad.SendOptions(timeout_s=0),
     "timeout_s: \"9\" is not a number|timeout_s: '9' is not": lambda: postroad.SendOptions(timeout_s="9"),
     "source: '192.0.2.1' is not a list": lambda: postroad.SendOptions(source="192.0.2.1"),
@@ -163,6 +167,9 @@ WRONG = {
     "families: .5,. are not IP versions": lambda: postroad.SendOptions(families=(5,)),
     r"families: \(\) are not": lambda: postroad.SendOptions(families=()),
     "families has IPv6 twice": lambda: postroad.SendOptions(families=(6, 6)),
+    "resolvers: 'here': write a name server as": lambda: postroad.SendOptions(resolvers=["here"]),
+    "listener: 5 is not a plain function": lambda: postroad.SendOptions(listener=5),
+    "listener: <function .* is not a plain": lambda: postroad.SendOptions(listener=_in_a_coroutine),
     "no TLS mode 'yes'; choose one of": lambda: postroad.SendOptions(tls="yes"),
     "no procedure 'rfc822'; choose one of": lambda: postroad.SendOptions(procedure="rfc822"),
     "hostname: ": lambda: postroad.SendOptions(hostname="me\r\nRCPT TO:<x@example.com>"),
@@ -215,6 +222,10 @@ def test_a_smarthost_gets_a_password_over_verified_tls_only():
     } == found
 
 
+async def _in_a_coroutine(event):
+    """No listener: nobody would await it."""
+
+
 def _options(lab, **more):
     host, port = lab.resolver
     return postroad.SendOptions(resolvers=[f"{host}:{port}"], port=lab.port, **more)
@@ -240,6 +251,60 @@ def test_a_client_keeps_its_connections(postroad_lab):
     assert re.fullmatch(r"<Sent: delivered you@example.com: 250 [^\n]*>", repr(sent[0]))
     with pytest.raises(RuntimeError, match=r"async with postroad\.Client"):
         asyncio.run(client.send("x", sender=None, recipients="you@example.com"))
+
+
+def test_a_listener_that_fails_stops_no_mail(postroad_lab, caplog):
+    """Whoever did not hear that mail was delivered would send it twice; the loop logs it as for any callback."""
+    lab = postroad_lab(LAB_ZONE)
+    heard = []
+
+    def fail(event):
+        heard.append(event.name)
+        raise ValueError("of the program")
+
+    sent = postroad.send_sync(_modern(), recipients="you@example.com", options=_options(lab, listener=fail))
+    contact = ["deliver.contact.started", "deliver.contact.complete"]
+    assert ["deliver.attempt.started", *contact, "deliver.attempt.complete"] == heard
+    assert ("delivered", 1) == (sent.result, len(lab.received))
+    assert [f"The listener of postroad.SendOptions failed at {name}" for name in heard] == caplog.messages
+
+
+def test_a_client_belongs_to_a_loop(postroad_lab):
+    """In another one it says so; what is under way when it is closed arrives, and its connections end with it."""
+    lab = postroad_lab(LAB_ZONE)
+    heard = []
+
+    def elsewhere(client):
+        with pytest.raises(RuntimeError, match="open in another event loop"):
+            asyncio.run(client.send("x", sender=None, recipients="you@example.com"))
+
+    async def main():
+        begun = asyncio.Event()
+        options = _options(lab, listener=lambda event: heard.append(event.name) or begun.set())
+        async with postroad.Client(options, idle_s=3600) as client:
+            await asyncio.to_thread(elsewhere, client)
+            sending = asyncio.create_task(client.send("x", sender=None, recipients="you@example.com"))
+            await begun.wait()
+            with pytest.raises(RuntimeError, match="open already"):
+                await client.__aenter__()
+            pool = client._mailer.pool
+        return await sending, pool.resting
+
+    sent, resting = asyncio.run(main())
+    assert ("delivered", 0) == (sent.result, resting)
+
+
+def _delivery(domain, *, refused):
+    result, text = (Result.FAILED, "550 no") if refused else (Result.DELIVERED, "250 Ok")
+    outcome = Outcome(result, Scope.RECIPIENT, text, "")
+    return Delivery((Mailbox("a", domain),), None, Attempt(domain, (outcome,), (), None, 0.0))
+
+
+def test_a_result_is_one_short_line():
+    """However many recipients and destinations: what went wrong comes first, the rest is counted."""
+    sent = Sent(tuple(_delivery(f"{number}.example", refused=number == 11) for number in range(12)))
+    assert repr(sent).startswith("<Sent: failed a@11.example: 550 no; delivered a@0.example: 250 Ok; ")
+    assert repr(sent).endswith("delivered a@8.example: 250 Ok; and 2 more outcomes>")
 
 
 def test_a_smarthost_gets_all_mail(postroad_lab):

@@ -166,3 +166,6 @@ def test_distinct_keeps_the_first_of_each(drawn):
 def test_octets_of_another_encoding_are_named_as_that():
     """A file's name or a word of the command line in Latin-1, as Python has it."""
     assert "it is not valid UTF-8" in parse_domain(b"b\xfcro.example".decode("utf-8", "surrogateescape")).why
+    for char in ("\udcfc", "\ud800", "\udfff"):
+        assert "not valid UTF-8" in parse_mailbox(f"b{char}ro@example.com").why
+        assert "not valid UTF-8" in parse_mailbox(f'"b{char} ro"@example.com').why
