@@ -1,12 +1,16 @@
 """What is fuzzed, and what must hold: nothing raises, whole = byte by byte, what is read can be written."""
 
+import tomllib
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 from tests.fuzz import journeys
 from tests.support.dialogues import line_of
 from tests.support.lean_and_slow import both
 
+from postroad.adopt import SYSTEMS, sift
+from postroad.config import refused
 from postroad.dns import RecordType, parse_zones
 from postroad.smtp import (
     BadSyntax,
@@ -101,7 +105,19 @@ def lean(octets):
         assert fast is None or fast == slow
 
 
+def adoption(octets):
+    """What is written is TOML, and what a relay would refuse is left out of it; a zero octet parts the files."""
+    system, *parts = octets.decode(errors="surrogateescape").split("\0")
+    files = dict(zip_longest(parts[::2], parts[1::2], fillvalue=""))
+    draft = SYSTEMS.get(system, SYSTEMS["postfix"]).adopt(files.get, "/etc/postroad")
+    sift(draft, refused)
+    tables = tomllib.loads(draft.toml(system).encode().decode())
+    named = [each for each in draft.left if each.where == "postroad.toml"]
+    assert len(named) == len(refused(tables)), draft.left
+
+
 TARGETS = {
+    "adoption": adoption,
     "server": server,
     "client": client,
     "transaction": journeys.transaction,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroad.adopt.draft import Adoption, Read, Values, pairs, said
+from postroad.adopt.draft import NO_TLS, NOTHING, Adoption, Read, Values, pairs, said
 from postroad.adopt.hops import port_of
 
 DONE = {
@@ -24,19 +24,27 @@ def from_dma(read: Read, folder: str) -> Adoption:
     lines = {key: (value, f"dma.conf:{number}") for number, key, value in pairs(read("dma.conf") or "")}
     host = lines.get("SMARTHOST", ("", ""))[0]
     if host:
-        port = port_of(lines.get("PORT", ("25", ""))[0]) or 25
+        written, where = lines.get("PORT", ("25", ""))
+        port = port_of(written) or 25
+        if port_of(written) is None:
+            draft.leave(where, said("PORT", written), "it is no port; 25 is taken instead")
         route: Values = {"domains": ["*"], "next_hop": f"{host}:{port}"}
         is_secure, is_starttls = "SECURETRANSFER" in lines, "STARTTLS" in lines
         if is_secure and not is_starttls and port != 465:  # there it is so by itself
             route["security"] = "tls"
-        login = _login(read, lines.get("AUTHPATH", ("auth.conf", ""))[0], host)
+        login = _login(read, lines["AUTHPATH"][0], host) if "AUTHPATH" in lines else None
         if login:
             route["auth"] = draft.password(*login, folder)
+            if not is_secure:
+                draft.leave(lines["SMARTHOST"][1], host, NO_TLS)
         elif is_secure and "OPPORTUNISTIC_TLS" not in lines:
             route["tls"] = "encrypt"
         draft.add("route", route, lines["SMARTHOST"][1])
+    own = lines.get("MAILNAME", ("", ""))[0]
+    if own.startswith("/"):
+        own = ((read(own) or "").splitlines() or [""])[0].strip()
     for key, (value, where) in lines.items():
-        _other(draft, key, value, where)
+        _other(draft, key, value, where, own)
     return draft
 
 
@@ -50,14 +58,19 @@ def _login(read: Read, place: str, host: str) -> tuple[str, str] | None:
     return None
 
 
-def _other(draft: Adoption, key: str, value: str, where: str) -> None:
+def _other(draft: Adoption, key: str, value: str, where: str, own: str) -> None:
     if key == "MAILNAME":
-        if "/" not in value:
-            draft.set("", "hostname", value, where)
+        if own:
+            draft.set("", "hostname", own, where)
+        else:
+            draft.leave(where, said(key, value), "it cannot be read; set hostname by hand")
     elif key == "MASQUERADE":
         user, at, domain = value.rpartition("@")
-        draft.set("rewrite.senders", "*", value if user else domain if at else value, where)
+        if at and not (domain or own):
+            draft.leave(where, said(key, value), "write it with a domain into [rewrite.senders]")
+        else:
+            draft.set("rewrite.senders", "*", f"{user}@{domain or own}" if user else domain, where)
     elif key == "ALIASES":
         draft.set("aliases", "file", value, where)
     elif key not in DONE:
-        draft.leave(where, said(key, value), "nothing here corresponds to it")
+        draft.leave(where, said(key, value), NOTHING)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from postroad.words.inputs import quoted
+from postroad.words.visible import visible
 
 Read = Callable[[str], str | None]
 """The text of a file of the other system by its name in the settings; None if there is none that we may read."""
@@ -16,6 +17,12 @@ Read = Callable[[str], str | None]
 Values = dict[str, Any]
 
 NO_MAILBOXES = "Postroad has no mailboxes: list in [aliases] who reads mail for names of this machine"
+
+SECRET = "smarthost-password"  # noqa: S105  # the name of its file
+NOTHING = "nothing here corresponds to it"
+NO_TEXT = "it has characters that are no UTF-8 text; write it by hand"
+NO_TLS = "it got the password in the clear; here only a server with a valid certificate gets it, by TLS"
+UNKNOWN = "the password is not known here: write it into {file}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +52,74 @@ class Adoption:
 
     def set(self, table: str, key: str, value: object, origin: str) -> None:
         """A key of a table; `""` is the table above all others."""
+        if not _is_text(key, value):
+            self.leave(origin, key if _is_text(key) else "a name", NO_TEXT)
+            return
         self.tables.setdefault(table, {})[key] = value
         self.origins[table, key] = origin
 
     def add(self, name: str, values: Values, origin: str) -> None:
         """One more table of a list: `route`, `listen`."""
+        if not _is_text(*values.values()):
+            self.leave(origin, name, NO_TEXT)
+            return
         self.lists.setdefault(name, []).append((values, origin))
+
+    def relay_for(self, listed: Iterable[str], origin: str) -> None:
+        """The networks that may relay; those that are none, and those that are everybody, are named."""
+        networks = []
+        for each in listed:
+            if not re.fullmatch(r"[0-9a-fA-F.:]+(/\d+)?", each):
+                self.leave(origin, quoted(each), "write the networks that it means into relay.networks by hand")
+            elif re.search(r"/0+\Z", each):
+                self.leave(origin, each, "it lets everybody who can connect relay: write who may into relay.networks")
+            else:
+                networks.append(each)
+        self.set("relay", "networks", networks, origin)
 
     def leave(self, where: str, what: str, why: str) -> None:
         """Name what is not taken over."""
         self.left.append(Left(where, what, why))
 
-    def password(self, user: str, password: str, folder: str, name: str = "smarthost") -> Values:
-        """The `auth` of a route; the password itself becomes a file of its own, which settings never show."""
-        file = f"{name}-password"
-        if self.secrets.setdefault(file, password) != password:
-            file = f"{name}-password-{len(self.secrets) + 1}"
+    def password(self, user: str, password: str | None, folder: str) -> Values:
+        """The `auth` of a route; the password itself becomes a file of its own, if it is known.
+
+        Settings never show it, and neither does what is said of what was left.
+        """
+        file = SECRET
+        if password is not None and self.secrets.setdefault(file, password) != password:
+            file = f"{SECRET}-{len(self.secrets) + 1}"
             self.secrets[file] = password
         return {"user": user, "password_file": f"{folder}/{file}"}
 
     def toml(self, system: str) -> str:
         """The settings as a file, each key with the line it comes from."""
         return "\n".join(
-            [f"# Taken over from {system}. `postroad config check` says what is wrong with it.", *self._lines(), ""]
+            [
+                f"# Taken over from {visible(system)}. `postroad config check` says what is wrong with it.",
+                *self._lines(),
+                "",
+            ]
         )
 
     def _lines(self) -> Iterator[str]:
         for name in sorted(self.tables, key=lambda each: (each != "", "." in each)):
             yield from ("",) if not name else ("", f"[{name}]")
             for key, value in self.tables[name].items():
-                yield f"{_key(key)} = {_value(value)}  # {self.origins[name, key]}"
+                yield f"{_key(key)} = {_value(value)}  # {visible(self.origins[name, key])}"
         for name, entries in self.lists.items():
             for values, origin in entries:
                 yield from (
                     "",
-                    f"[[{name}]]  # {origin}",
+                    f"[[{name}]]  # {visible(origin)}",
                     *(f"{_key(key)} = {_value(value)}" for key, value in values.items()),
                 )
+
+
+def _is_text(*values: object) -> bool:
+    """Whether they can stand in a file of settings."""
+    written = "".join(map(_value, values))
+    return not re.search(r"[\ud800-\udfff\x7f-\x9f]", written)
 
 
 def _key(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 SERVICES = {"smtp": 25, "submission": 587, "submissions": 465, "smtps": 465, "ssmtp": 465}
@@ -48,9 +49,11 @@ def postfix_hop(text: str) -> WrittenHop | None:
 
 
 def exim_hop(text: str) -> WrittenHop | None:
-    """As in Debian's `dc_smarthost`: two colons before the port, one in an address of IPv6 doubled."""
-    host, mark, tail = text.strip().rpartition("::")
-    if not mark:
-        return WrittenHop(text.strip()) if text.strip() and ":" not in text else None
-    port = port_of(tail)
-    return WrittenHop(host.replace("::", ":"), port) if port and host else None
+    """One of Debian's `dc_smarthost`, whose colons are no longer doubled: brackets are for an address with a port."""
+    if text.startswith("["):
+        host, _, tail = text[1:].partition("]")
+        tail = tail.removeprefix(":")
+    else:
+        host, _, tail = text.partition(":") if text.count(":") < 2 else (text, "", "")  # IPv6
+    port = port_of(tail or "25")
+    return WrittenHop(host, port) if port and re.fullmatch(r"[\w.:-]+", host) else None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.adopt.draft import Adoption, Read, Values, said
+from postroad.adopt.draft import NO_TLS, NOTHING, SECRET, UNKNOWN, Adoption, Read, Values, said
 from postroad.adopt.hops import port_of
 
 DONE = frozenset({
     "host", "port", "auth", "user", "password", "passwordeval", "tls", "tls_starttls", "tls_trust_file",
     "tls_certcheck", "from", "domain", "aliases", "source_ip", "logfile", "syslog", "allow_from_override",
     "set_from_header", "set_date_header", "set_msgid_header", "undisclosed_recipients", "remove_bcc_headers",
-    "protocol", "dsn_notify", "dsn_return", "keepbcc", "auto_from", "maildomain", "add_missing_from_header",
-    "add_missing_date_header", "tls_min_dh_prime_bits", "tls_priorities", "timeout", "from_full_name", "eval",
+    "dsn_notify", "dsn_return", "keepbcc", "auto_from", "maildomain", "add_missing_from_header",
+    "add_missing_date_header", "tls_min_dh_prime_bits", "tls_priorities", "timeout", "from_full_name",
 })  # fmt: skip
 
 
@@ -48,10 +48,9 @@ def _accounts(text: str) -> tuple[Mapping[str, _Account], str]:
     accounts: dict[str, _Account] = {}
     current, defaults, default = _Account("default"), _Account("defaults"), "default"
     for number, line in enumerate(text.splitlines(), 1):
-        words = _words(line)
-        if not words:
+        key, value = _said(line)
+        if not key:
             continue
-        key, value = words[0], " ".join(words[1:])
         if key == "defaults":
             current = defaults
         elif key == "account":
@@ -71,11 +70,14 @@ def _accounts(text: str) -> tuple[Mapping[str, _Account], str]:
     return accounts, default if default in accounts or len(accounts) != 1 else next(iter(accounts))
 
 
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return line.split()
+def _said(line: str) -> tuple[str, str]:
+    """A command and its argument, which may stand in double quotes: no mark in it means anything (msmtp(1))."""
+    bare = line.strip()
+    if not bare or bare.startswith("#"):
+        return "", ""
+    key, value = (*bare.split(None, 1), "")[:2]
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return key, value[1:-1] if is_quoted else value
 
 
 def _route(draft: Adoption, account: _Account, folder: str) -> None:
@@ -88,13 +90,11 @@ def _route(draft: Adoption, account: _Account, folder: str) -> None:
     if it.get("tls_trust_file", "system") not in {"system", "/etc/ssl/certs/ca-certificates.crt"}:
         route["ca_file"] = it["tls_trust_file"]
     if it.get("auth", "off") != "off" and "user" in it:
-        if "password" not in it:
-            draft.leave(
-                _at(account, "passwordeval"),
-                said("passwordeval", it.get("passwordeval", "")),
-                f"write the password into {folder}/smarthost-password",
-            )
-        route["auth"] = draft.password(it["user"], it.get("password", ""), folder)
+        if "password" not in it:  # the command is not quoted: it may have the password in it
+            draft.leave(_at(account, "passwordeval"), "passwordeval", UNKNOWN.format(file=f"{folder}/{SECRET}"))
+        if not is_tls:
+            draft.leave(_at(account, "auth"), it["host"], NO_TLS)
+        route["auth"] = draft.password(it["user"], it.get("password"), folder)
     elif is_tls:
         route["tls"] = "encrypt" if it.get("tls_certcheck") == "off" else "verify"
     draft.add("route", route, f"account {account.name}")
@@ -118,7 +118,16 @@ def _others(draft: Adoption, account: _Account, read: Read) -> None:
         draft.set("", "hostname", it["domain"], _at(account, "domain"))
     if "source_ip" in it:
         draft.set("deliver", "source", [it["source_ip"]], _at(account, "source_ip"))
-    if "aliases" in it and read(it["aliases"]) is not None:
-        draft.set("aliases", "file", it["aliases"], _at(account, "aliases"))
-    for key in it.keys() - DONE:
-        draft.leave(_at(account, key), said(key, it[key]), "nothing here corresponds to it")
+    if "aliases" in it:
+        _aliases(draft, read(it["aliases"]), it["aliases"], _at(account, "aliases"))
+    for key in sorted(it.keys() - DONE - ({"protocol"} if it.get("protocol") == "smtp" else set())):
+        draft.leave(_at(account, key), said(key, it[key]), NOTHING)
+
+
+def _aliases(draft: Adoption, text: str | None, place: str, where: str) -> None:
+    if text is None:
+        draft.leave(where, said("aliases", place), "it cannot be read; write who reads what into [aliases]")
+        return
+    draft.set("aliases", "file", place, where)
+    if re.search(r"^default\s*:", text, re.MULTILINE):
+        draft.leave(where, said("aliases", place), 'the line "default:" in it is the name "*" in [aliases]')

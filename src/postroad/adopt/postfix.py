@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from postroad.adopt.draft import NO_MAILBOXES, Adoption, Left, Read, Values, pairs, said, seconds, span
-from postroad.adopt.hops import WrittenHop, postfix_hop
-from postroad.adopt.main_cf import LOOPBACK, CfLine, MainCf, listens
+from postroad.adopt.draft import NO_MAILBOXES, NOTHING, Adoption, Left, Read, said, seconds, span
+from postroad.adopt.main_cf import LOOPBACK, OF_TEXT, CfLine, MainCf, listens, odd_services
+from postroad.adopt.postfix_routes import TLS_LEVELS, PostfixRoutes
 
-NOTHING = "nothing here corresponds to it"
 BY_DEFAULT = re.compile(
     # where Postfix has its own files, and what Postroad does anyway or has no need of
     r"(alias_database|append_dot_mydomain|biff|bounce_.*_maps|broken_sasl_auth_clients|command_directory|compatibility_level|"
@@ -18,9 +17,9 @@ BY_DEFAULT = re.compile(
     r"newaliases_path|process_id_directory|queue_directory|readme_directory|recipient_delimiter|sample_directory|sendmail_path|"
     r"setgid_group|shlib_directory|smtp_sasl_auth_enable|smtp_sasl_(mechanism|security|tls_security)_.*|"
     r"smtp_sasl_password_maps|smtp_tls_(loglevel|note_starttls_offer|session_cache_database|ciphers|protocols|mandatory_.*)|"
-    r"smtp_tls_CA(file|path)|smtp_tls_wrappermode|smtpd_banner|smtpd_delay_reject|smtpd_helo_required|"
+    r"smtp_tls_CApath|smtp_tls_wrappermode|smtpd_banner|smtpd_delay_reject|smtpd_helo_required|"
     r"smtpd_tls_(auth_only|loglevel|session_.*|received_header|key_file|ciphers|protocols|mandatory_.*)|strict_rfc821_envelopes|"
-    r"tls_.*|unknown_local_recipient_reject_code|myorigin|inet_protocols_.*|smtp_dns_support_level|"
+    r"tls_.*|unknown_local_recipient_reject_code|inet_protocols_.*|smtp_dns_support_level|"
     r"smtp_tls_connection_reuse|unverified_.*|.*_reject_code)\Z"
 )
 MAILBOXES = re.compile(
@@ -31,16 +30,18 @@ USUAL_RULES = {
     "permit_sasl_authenticated",
     "defer_unauth_destination",
     "reject_unauth_destination",
-    "permit",
     "reject",
 }
-TLS_LEVELS = {
-    "none": "off",
-    "encrypt": "encrypt",
-    "dane": "dane",
-    "dane-only": "dane-only",
-    "verify": "verify",
-    "secure": "verify",
+UNKNOWN = "it has a name in it of which main.cf does not say what it stands for; write it out by hand"
+INSTEAD = {
+    "canonical_maps": "[rewrite.senders] changes senders; recipients have [aliases]",
+    "recipient_canonical_maps": "recipients are changed by [aliases] alone",
+    "sender_dependent_default_transport_maps": "a [[route]] is chosen by recipient, not by sender",
+    "sender_dependent_relayhost_maps": "a [[route]] is chosen by recipient, not by sender",
+    "smtp_fallback_relay": "`hosts` of a [[route]] may have others of a higher preference value",
+    "smtp_tls_policy_maps": "write a [[route]] with `tls` for each domain",
+    "smtpd_sender_login_maps": "[[relay.senders]] says who may send as whom",
+    "virtual_alias_maps": "[aliases] is for names of this machine",
 }
 DURATIONS = {  # each in the unit that Postfix takes it in, and the settings' key
     "maximal_queue_lifetime": ("d", "expiry"),
@@ -66,8 +67,9 @@ def from_postfix(read: Read, folder: str) -> Adoption:
 
 class _Postfix:
     def __init__(self, read: Read, folder: str) -> None:
-        self._cf, self._folder = MainCf(read), folder
+        self._cf = MainCf(read)
         self._draft = Adoption()
+        self._routes = PostfixRoutes(self._cf, self._draft, folder)
 
     def draft(self) -> Adoption:
         done = {name for name, how in _HOW.items() if self._take(name, how)}
@@ -75,6 +77,8 @@ class _Postfix:
             if name in done or name in _HOW or not line.value:
                 continue
             self._rest(name, line)
+        for odd in odd_services(self._cf):
+            self._draft.leave(*odd)
         ports = list(listens(self._cf))
         if ports != [{"address": LOOPBACK, "port": 25, "tls": "none"}]:
             for port in ports:
@@ -87,7 +91,7 @@ class _Postfix:
         if line is None:
             return False
         value = self._cf.expanded(line.value)
-        trouble = how(self, value, f"{name}, {line.where}")
+        trouble = UNKNOWN if value is None else how(self, value, f"{name}, {line.where}")
         if isinstance(trouble, str):
             self._draft.leave(line.where, said(name, line.value), trouble)
         return True
@@ -97,16 +101,24 @@ class _Postfix:
             self._number(name, line)
         elif MAILBOXES.match(name):
             self._draft.leave(line.where, said(name, line.value), NO_MAILBOXES)
-        elif name.endswith("_restrictions") and set(re.split(r"[,\s]+", self._cf.expanded(line.value))) <= USUAL_RULES:
+        elif name.endswith("_restrictions") and self._are_usual(line):
             return
         elif not BY_DEFAULT.match(name):
-            self._draft.leave(line.where, said(name, line.value), NOTHING)
+            self._draft.leave(line.where, said(name, line.value), INSTEAD.get(name, NOTHING))
+
+    def _are_usual(self, line: CfLine) -> bool:
+        """Whether rules let in who may relay by [relay], and nobody else further than to us."""
+        rules = re.split(r"[,\s]+", self._cf.expanded(line.value) or "")
+        refusing = next((at for at, rule in enumerate(rules) if not rule.startswith("permit_")), len(rules))
+        return set(rules) <= USUAL_RULES and "permit_mynetworks" in rules[:refusing]
 
     def _number(self, name: str, line: CfLine) -> None:
-        value, origin = self._cf.expanded(line.value), f"{name}, {line.where}"
+        value, origin = self._cf.expanded(line.value) or "", f"{name}, {line.where}"
         if name in COUNTS:
             if value.isdigit() and int(value):
                 self._draft.set(*COUNTS[name], int(value), origin)
+            else:
+                self._draft.leave(line.where, said(name, line.value), "it is no number of one or more")
             return
         unit, key = DURATIONS[name]
         total = seconds(value, unit)
@@ -122,76 +134,37 @@ class _Postfix:
         return None
 
     def networks(self, value: str, origin: str) -> str | None:
-        listed = re.split(r"[,\s]+", value)
-        odd = [each for each in listed if not re.fullmatch(r"[0-9a-fA-F.:\[\]/]+", each)]
-        if odd:
-            return f"write the networks of {', '.join(odd)} into relay.networks by hand"
-        self._draft.set("relay", "networks", [re.sub(r"[\[\]]", "", each) for each in listed], origin)
+        rules = self._cf.value("smtpd_relay_restrictions")
+        listed = [re.sub(r"[\[\]]", "", each) for each in re.split(r"[,\s]+", value) if each]
+        if rules and "permit_mynetworks" not in rules:  # theirs is the last word (SMTPD_ACCESS_README)
+            origin, listed = f"smtpd_relay_restrictions, {self._cf.lines['smtpd_relay_restrictions'].where}", []
+        self._draft.relay_for(listed, origin)
         return None
+
+    def style(self, value: str, origin: str) -> str | None:
+        is_said = "mynetworks" in self._cf.lines or value == "host"
+        return None if is_said else "the networks of this machine are not known here: write them into relay.networks"
+
+    def origin(self, value: str, origin: str) -> str | None:
+        first = ((self._cf.read(value) or "").splitlines() or [""])[0].strip() if value.startswith("/") else value
+        host = self._cf.value("myhostname")
+        if not first or first == host:
+            return None
+        return f"names without a domain get the hostname here; [rewrite.senders] makes another of it, such as {first}"
 
     def relay(self, value: str, origin: str) -> str | None:
-        if not value:
-            return None
-        hop = postfix_hop(value)
-        return self._route(["*"], hop, value, origin) if hop else "write a route for it by hand"
-
-    def _route(self, domains: list[str], hop: WrittenHop, written: str, origin: str) -> str | None:
-        route: Values = {"domains": domains}
-        if hop.by_mx and hop.port == 25:  # the port that exchangers have
-            route["mx_of"] = hop.host
-        else:
-            route["next_hop"] = hop.endpoint
-        if self._cf.value("smtp_tls_wrappermode") == "yes":
-            route["security"] = "tls"
-        login = self._login(written, hop)
-        if login:
-            route["auth"] = login
-        level = TLS_LEVELS.get(self._cf.value("smtp_tls_security_level"))
-        if level and level != "off" and not (login and level == "encrypt"):
-            route["tls"] = level
-        self._draft.add("route", route, origin)
-        return None
-
-    def _login(self, written: str, hop: WrittenHop) -> Values | None:
-        if self._cf.value("smtp_sasl_auth_enable") != "yes":
-            return None
-        for name in self._cf.value("smtp_sasl_password_maps").replace(",", " ").split():
-            kind, _, place = name.partition(":")
-            if kind == "static":
-                user, _, password = place.partition(":")
-                return self._draft.password(user, password, self._folder)
-            text = self._cf.read(place)
-            if text is None:
-                line = self._cf.lines["smtp_sasl_password_maps"]
-                self._draft.leave(
-                    line.where,
-                    said("smtp_sasl_password_maps", line.value),
-                    f"{place} cannot be read; name the user and a file with the password in `auth` of the route",
-                )
-                continue
-            for _number, key, value in pairs(text):
-                if key in {written, hop.host, f"[{hop.host}]"}:
-                    user, _, password = value.partition(":")
-                    return self._draft.password(user, password, self._folder)
-        return None
+        return self._routes.relay(value, origin)
 
     def transports(self, value: str, origin: str) -> str | None:
-        entries, trouble = self._cf.table(value)
-        for where, key, target in entries:
-            transport, _, hop_text = target.partition(":")
-            hop = postfix_hop(hop_text) if hop_text else None
-            if transport not in {"smtp", "relay", ""} or (hop_text and not hop):
-                self._draft.leave(where, f"{key} {target}", "there is no such transport here")
-            elif hop is None:
-                self._draft.add("route", {"domains": [key], "direct": True}, where)
-            else:
-                self._route([key], hop, hop_text, where)
-        return trouble
+        return self._routes.transports(value)
 
     def generic(self, value: str, origin: str) -> str | None:
         entries, trouble = self._cf.table(value)
         for where, key, target in entries:
-            self._rewritten(key.removeprefix("@"), target.removeprefix("@"), where)
+            if "@" in key and "@" in target:
+                self._rewritten(key.removeprefix("@"), target.removeprefix("@"), where)
+            else:  # of this machine, whatever it is called
+                self._draft.leave(where, f"{key} {target}", "write both with their domains into [rewrite.senders]")
         return trouble
 
     def masquerade(self, value: str, origin: str) -> str | None:
@@ -209,18 +182,20 @@ class _Postfix:
         return None
 
     def aliases(self, value: str, origin: str) -> str | None:
-        for name in value.replace(",", " ").split():
+        names = value.replace(",", " ").split()
+        for name in names:
             kind, _, place = name.rpartition(":")
-            if kind in {"", "hash", "lmdb", "btree", "texthash", "cdb", "dbm"} and place.startswith("/"):
-                if self._cf.read(place) is not None:
-                    self._draft.set("aliases", "file", place, origin)
-                return None
-        return "write who reads what into [aliases] by hand"
+            if kind in OF_TEXT and place.startswith("/") and self._cf.read(place) is not None:
+                self._draft.set("aliases", "file", place, origin)
+                names.remove(name)
+                break
+        return f"{', '.join(names)}: write who reads what into [aliases] by hand" if names else None
 
     def size(self, value: str, origin: str) -> str | None:
         if value.isdigit() and int(value):
             self._draft.set("limits", "message_size", int(value), origin)
-        return None
+            return None
+        return "a limit has to be a number of octets; set limits.message_size by hand"
 
     def protocols(self, value: str, origin: str) -> str | None:
         families = {"ipv4": [4], "ipv6": [6]}.get(value.strip())
@@ -237,6 +212,8 @@ class _Postfix:
 
     def tls(self, value: str, origin: str) -> str | None:
         mode = TLS_LEVELS.get(value)
+        if not mode and value not in {"", "may"}:
+            return "there is no such level here: without it mail may go to any server, and in the clear"
         if mode and not self._cf.value("relayhost"):
             self._draft.set("deliver", "tls", mode, origin)
         return None  # "may" is less than what `auto` does, which is the default
@@ -268,6 +245,8 @@ class _Postfix:
 _HOW: Mapping[str, Callable[[_Postfix, str, str], str | None]] = {
     "myhostname": _Postfix.hostname,
     "mynetworks": _Postfix.networks,
+    "mynetworks_style": _Postfix.style,
+    "myorigin": _Postfix.origin,
     "relayhost": _Postfix.relay,
     "transport_maps": _Postfix.transports,
     "smtp_generic_maps": _Postfix.generic,
@@ -282,6 +261,7 @@ _HOW: Mapping[str, Callable[[_Postfix, str, str], str | None]] = {
     "smtp_bind_address": _Postfix.source,
     "smtp_bind_address6": _Postfix.source,
     "smtp_tls_security_level": _Postfix.tls,
+    "smtp_tls_CAfile": _Postfix.nothing,
     "smtpd_tls_security_level": _Postfix.nothing,
     "smtpd_tls_cert_file": _Postfix.certificate,
     "smtpd_sasl_auth_enable": _Postfix.users,

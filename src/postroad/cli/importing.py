@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FOLDER = "/etc/postroad"
 SETTINGS = "postroad.toml"
+MOST = 16 * 1024 * 1024  # octets of a file that somebody wrote by hand
 
 
 def import_(
@@ -38,13 +39,22 @@ def import_(
 
     Exit status: 0 all taken over, 1 something is left to do by hand, 2 usage error or no such settings.
     """
-    from postroad.adopt import SYSTEMS
+    from postroad.adopt import SYSTEMS, sift
+    from postroad.config import Config, hostname_of, refused
 
     known = SYSTEMS[system]
     where = place or Path(known.place)
-    if not (where / known.main).is_file():
-        screen.fail(f"{where / known.main}: no such file; say where the settings of {system} are")
+    if known.main and where.name == known.main and not where.is_dir():
+        where = where.parent
+    main = where / known.main
+    if not main.is_file():
+        screen.fail(f"{main}: no such file; say where the settings of {system} are")
+    if _text(main) is None:
+        screen.fail(f"{main} cannot be read as text; check what it is, and who may read it")
     draft = known.adopt(lambda name: _text(where / name if name else where), str(to.absolute() if to else FOLDER))
+    sift(draft, refused)
+    if not (draft.tables or draft.lists):  # all as usual here; but a file of nothing would look like one cut off
+        draft.set("", "hostname", hostname_of(Config()), "this machine")
     text = draft.toml(f"{system}, {where}")
     if to:
         _write(to, draft, text)
@@ -53,27 +63,32 @@ def import_(
 
 
 def _text(path: Path) -> str | None:
+    """A text of any encoding, whose octets come back as they were when it is written; None where there is none."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
+        octets = path.read_bytes() if path.is_file() and path.stat().st_size <= MOST else b"\0"
     except OSError:
         return None
+    return None if b"\0" in octets else octets.decode(errors="surrogateescape")
 
 
 def _write(to: Path, draft: Adoption, text: str) -> None:
     """All or nothing: what exists stays, and nobody else reads a password."""
     files = {SETTINGS: text, **{name: f"{password}\n" for name, password in draft.secrets.items()}}
+    written: list[Path] = []
     try:
         to.mkdir(parents=True, exist_ok=True)
         for name in files:
-            if (to / name).exists():
+            if os.path.lexists(to / name):
                 screen.fail(f"{to / name} exists; remove it, or give another folder with --to")
-        for name, octets in files.items():
+        for name, content in files.items():
             mode = 0o644 if name == SETTINGS else 0o600
-            with os.fdopen(
-                os.open(to / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
-            ) as file:
-                file.write(octets)
+            place = os.open(to / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            written.append(to / name)
+            with os.fdopen(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(content)
     except OSError as problem:
+        for each in written:
+            each.unlink(missing_ok=True)
         screen.fail(f"{to}: {problem.strerror}; give a folder that you may write with --to")
 
 
@@ -92,6 +107,8 @@ def _show(draft: Adoption, text: str, to: Path | None, *, is_json: bool) -> None
 
 
 def _remarks(draft: Adoption, to: Path | None) -> Iterator[str]:
+    if to and os.geteuid() == 0:  # the relay's user is another
+        yield from (f"{to / name}: only root can read it; `chown postroad` lets the relay" for name in draft.secrets)
     if not to:
         yield from (f"{FOLDER}/{name}: write the password into it, or let --to do so" for name in draft.secrets)
     yield from (f"not taken over: {left}" for left in draft.left)

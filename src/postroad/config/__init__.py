@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postroad.config.doubts import past_exceptions, warnings
     from postroad.config.finding import USUAL_FILE, find
     from postroad.config.identity import aliases_of, hostname_of, node_of
-    from postroad.config.loading import SettingsFile, dump, load, read, survey
+    from postroad.config.loading import SettingsFile, dump, load, read, refused, survey
     from postroad.config.model import (
         AcceptTable,
         AliasesTable,
@@ -55,7 +55,7 @@ __getattr__, __dir__ = door(
     doubts="past_exceptions warnings",
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of node_of",
-    loading="SettingsFile dump load read survey",
+    loading="SettingsFile dump load read refused survey",
     model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
     "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost RouteTable TimeoutsTable TlsTable",
     rewrite="rewriting_of",

@@ -41,7 +41,10 @@ def _database(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """The URL of a database; what it may have of a password is in no error."""
     if isinstance(value, str) and is_url(value):
         return value
-    raise ValueError('this is not the URL of a database; write one, such as "postgresql://postroad@db.example/mail"')
+    raise ValueError(
+        'this is not the URL of a database; write one, such as "postgresql://postroad@db.example/mail", or a folder as '
+        "path below [spool]"
+    )
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401  # whatever stands in the file

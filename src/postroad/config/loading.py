@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from postroad.config.finding import MOST, find
 from postroad.config.model import Config
 from postroad.config.problems import sentences, wrong_places
-from postroad.config.table import LENIENT
+from postroad.config.table import LENIENT, SettingsTable
 from postroad.config.unset import OwnPlace, own_place
 from postroad.files import read_text
 from postroad.words.inputs import InputError, limited
@@ -76,6 +76,15 @@ def read(text: str, path: Path) -> Config:
         raise _error(path, sentences(problem)) from None
 
 
+def refused(tables: Mapping[str, Any]) -> list[str]:
+    """What is wrong with settings that stand in no file; nothing, if a relay would take them."""
+    try:
+        _made(dict(tables), Path())
+    except ValidationError as problem:
+        return sentences(problem)
+    return []
+
+
 def survey(path: Path) -> tuple[list[str], Config]:
     """What is wrong with the keys of a file, and the settings without them: what else is wrong shows all the same.
 
@@ -110,7 +119,9 @@ def _made_without(places: Sequence[Sequence[int | str]], tables: dict[str, Any],
     for place in places:
         _leave_out(tables, place)
     try:
-        return _made(tables, path, lenient=True)
+        made = _made(tables, path, lenient=True)
+        odd = {key for key, each in made if isinstance(each, SettingsTable) and any(each.disagreements())}
+        return _made({key: each for key, each in tables.items() if key not in odd}, path, lenient=True)
     except ValidationError as more:
         gone = {place[0] for place in (*places, *(error["loc"] for error in more.errors())) if place}
     try:

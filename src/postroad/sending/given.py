@@ -37,6 +37,8 @@ def check_given(message: object, sender: object, recipients: object) -> str | li
     require_all("message", [message], bytes, str, ParsedMessage)
     if sender is not ...:
         require("sender", sender, str)
+        if sender == "":  # of a variable that nobody has set, rather: reports would come back to nobody
+            raise OutOfBoundsError("sender", "it is empty; write an address, or None for the null reverse-path")
     if recipients is None or isinstance(recipients, str):
         return recipients
     if isinstance(recipients, bytes) or not isinstance(recipients, Iterable):

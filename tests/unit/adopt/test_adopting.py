@@ -51,7 +51,7 @@ pickup    unix  n       -       y       60      1       pickup
 """
 OTHERS = {
     "/etc/postfix/sasl_passwd": "# hosts\n[smtp.example.net]:submission web3:s:e#cret\n",
-    "/etc/postfix/generic": "root@web3.example.com ops@example.com\n@web3.local example.com\n",
+    "/etc/postfix/generic": "root@web3.example.com ops@example.com\n@web3.local @example.com\n",
     "/etc/postfix/transport": "example.org smtp:[10.0.0.9]\n.example.org :\nold.example error:gone\n",
     "/etc/aliases": "root: ops@example.com\n",
 }
@@ -86,7 +86,7 @@ def test_postfix_as_a_client_of_a_smarthost():
         "route": [
             {"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": auth},
             {"domains": ["example.org"], "next_hop": "10.0.0.9:25", "tls": "encrypt"},
-            {"domains": [".example.org"], "direct": True},
+            {"domains": [".example.org"], "next_hop": "smtp.example.net:587", "auth": auth},
         ],
         "listen": [
             {"address": address, "port": port, "tls": tls}
@@ -115,10 +115,17 @@ def test_postfix_as_a_client_of_a_smarthost():
     ],
 )
 def test_relayhost_in_each_of_its_forms(relayhost, route):
-    """Brackets turn MX off, and a port may be a name."""
+    """Brackets turn MX off, and a port may be a name; exchangers at another port there are none, and that is said."""
     draft, settings = _adopt("postfix", {"main.cf": f"relayhost = {relayhost}\ninet_interfaces = loopback-only\n"})
     assert ([{"domains": ["*"], **route}] if route else []) == settings.get("route", [])
-    assert bool(draft.left) == (relayhost.endswith("imap"))
+    assert bool(draft.left) == (relayhost in ("example.net:2525", "[smtp.example.net]:imap"))
+
+
+def test_a_smarthost_that_gets_a_password_is_no_name_of_exchangers():
+    """Its brackets are often forgotten: the host itself gets the mail, and that is said."""
+    lines = "relayhost = a.example\nsmtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = static:u:p\n"
+    draft, settings = _adopt("postfix", {"main.cf": f"{lines}inet_interfaces = loopback-only\n"})
+    assert ("a.example:25", ["a.example"]) == (settings["route"][0]["next_hop"], [each.what for each in draft.left])
 
 
 def test_a_null_client_as_debian_installs_it_is_nearly_empty():
@@ -131,11 +138,92 @@ def test_a_null_client_as_debian_installs_it_is_nearly_empty():
     assert ({}, []) == (settings, draft.left)
 
 
-def test_circles_of_names_end():
-    """A setting that stands for itself is empty, as in Postfix."""
-    assert {"hostname": ""} == _adopt(
-        "postfix", {"main.cf": "myhostname = $a\na = $myhostname\ninet_interfaces = loopback-only\n"}
-    )[1]
+@pytest.mark.parametrize(
+    ("lines", "settings", "left"),
+    [
+        ("myhostname = $a\na = $myhostname", {}, ["main.cf:1"]),
+        ("myhostname = $a\na = $b $b $b $b\nb = $a $a $a", {}, ["main.cf:1"]),
+        (
+            "myhostname = $a0\n" + "".join(f"a{n} = $a{n + 1}$a{n + 1}\n" for n in range(99)) + "a99 = x",
+            {},
+            ["main.cf:1"],
+        ),
+        ("relayhost = [mx.$mydomain]", {}, ["main.cf:1"]),
+        ("relayhost = ${x?[a.example]}", {}, ["main.cf:1"]),
+        ("inet_interfaces = $x", {}, ["main.cf:1"]),
+        (
+            "myhostname = a.b.example\nrelayhost = [mx.$mydomain]",
+            {"hostname": "a.b.example", "route": [{"domains": ["*"], "next_hop": "mx.b.example:25"}]},
+            [],
+        ),
+        ("transport_maps = hash:$config_directory/t", {"route": [{"domains": ["a.example"], "direct": True}]}, []),
+    ],
+)
+def test_a_name_whose_meaning_is_not_known_is_never_taken_for_nothing(lines, settings, left):
+    """Of what Postfix sets itself mydomain and config_directory are known; circles and conditions are not followed."""
+    files = {"main.cf": f"{lines}\ninet_protocols = ipv4\n", "./t": "a.example smtp:\n"}
+    if "inet_interfaces" not in lines:
+        files["main.cf"] += "inet_interfaces = loopback-only\n"
+    draft, adopted = _adopt("postfix", files)
+    adopted.pop("deliver")
+    assert (settings, left) == (adopted, [each.where for each in draft.left if "stands for" in each.why])
+
+
+@pytest.mark.parametrize(
+    ("lines", "networks", "left"),
+    [
+        ("mynetworks =", [], []),
+        ("mynetworks = 10.0.0.0/8, 0.0.0.0/0 [::]/0", ["10.0.0.0/8"], ["0.0.0.0/0", "::/0"]),
+        ("mynetworks = 10.0.0.0/8 !10.0.0.1 hash:/x", ["10.0.0.0/8"], ['"!10.0.0.1"', '"hash:/x"']),
+        ("mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_sasl_authenticated, reject", [], ["smtpd_relay"]),
+        ("mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject", ["10.0.0.0/8"], []),
+        ("mynetworks = 10.0.0.0/8\nsmtpd_client_restrictions = reject", ["10.0.0.0/8"], ["smtpd_client"]),
+        ("smtpd_relay_restrictions = permit", None, ["smtpd_relay"]),
+        ("mynetworks_style = class", None, ["mynetworks_style"]),
+        ("mynetworks_style = subnet\nmynetworks = 10.0.0.0/8", ["10.0.0.0/8"], []),
+    ],
+)
+def test_nobody_may_relay_who_might_not_before(lines, networks, left):
+    """Nor may everybody, whatever main.cf says: that is for an administrator to write."""
+    draft, adopted = _adopt("postfix", {"main.cf": f"{lines}\ninet_interfaces = loopback-only\n"})
+    assert networks == adopted.get("relay", {}).get("networks")
+    assert left == [each.what[: len(name)] for each, name in zip(draft.left, left, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ("smtp_tls_security_level = fingerprint", 'smtp_tls_security_level = "fingerprint"'),
+        ("alias_maps = hash:/nope", 'alias_maps = "hash:/nope"'),
+        ("alias_maps = hash:/a, hash:/b", 'alias_maps = "hash:/a, hash:/b"'),
+        ("myorigin = /etc/mailname", 'myorigin = "/etc/mailname"'),
+        ("message_size_limit = 0", 'message_size_limit = "0"'),
+        ("smtpd_recipient_limit = many", 'smtpd_recipient_limit = "many"'),
+        ("smtp_generic_maps = hash:/g", "root ops"),
+        ("transport_maps = hash:/t", "me@a.example"),
+    ],
+)
+def test_what_postfix_does_and_a_relay_would_not_is_named(lines, what):
+    """Each of these was dropped without a word, or taken for something else."""
+    files = {"/a": "", "/b": "", "/etc/mailname": "b.example\n", "/g": "root ops\n", "/t": "me@a.example smtp:[b]\n"}
+    draft, _ = _adopt("postfix", {"main.cf": f"{lines}\ninet_interfaces = loopback-only\n", **files})
+    assert [what] == [each.what for each in draft.left]
+
+
+def test_what_single_services_of_postfix_do():
+    """A port that asks for a login, or hands mail to a filter, and a client with TLS of its own."""
+    master = (
+        "587 inet n - y - - smtpd\n -o syslog_name=x -o smtpd_sasl_auth_enable=yes\n -o { content_filter = a b }\n"
+        "odd inet n - y - - smtpd\nsmtp unix - - y - - smtp -o smtp_tls_security_level=encrypt\n"
+    )
+    draft, adopted = _adopt("postfix", {"main.cf": "inet_interfaces = 192.0.2.1\n", "master.cf": master})
+    assert [{"address": "192.0.2.1", "port": 587}] == adopted["listen"]
+    assert [
+        "-o smtpd_sasl_auth_enable",
+        "-o content_filter",
+        "odd",
+        "smtp -o smtp_tls_security_level",
+    ] == [each.what for each in draft.left]
 
 
 MSMTP = """
@@ -172,7 +260,7 @@ account default : provider
             {
                 "hostname": "web3.example.com",
                 "rewrite": {"senders": {"*": "web3@example.com"}},
-                "aliases": {"root": "ops@example.com", "postmaster": "ops@example.com"},
+                "aliases": dict.fromkeys(("root", "postmaster", "*"), "ops@example.com"),
                 "retry": {"expiry": "7d"},
                 "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
             },
@@ -216,9 +304,11 @@ account default : provider
                 "dma.conf": "SMARTHOST smtp.example.net\nPORT 587\nAUTHPATH /etc/dma/auth.conf\n"
                 "SECURETRANSFER\nSTARTTLS\n"
                 "MASQUERADE web3@example.com\nMAILNAME /etc/mailname\nFINGERPRINT aa\n",
+                "/etc/mailname": "web3.example.com\n",
                 "/etc/dma/auth.conf": "# one line each\nweb3|smtp.example.net:se:cret\n",
             },
             {
+                "hostname": "web3.example.com",
                 "rewrite": {"senders": {"*": "web3@example.com"}},
                 "route": [{"domains": ["*"], "next_hop": "smtp.example.net:587", "auth": "web3"}],
             },
@@ -253,6 +343,153 @@ def test_small_systems_and_their_smarthosts(system, files, settings, secrets, le
             route["auth"] = route["auth"]["user"]
     assert (settings, secrets) == (adopted, list(draft.secrets.values()))
     assert left == [each.where for each in draft.left]
+
+
+@pytest.mark.parametrize(
+    ("system", "files", "secrets"),
+    [
+        ("msmtp", {"": "host a.example\r\nauth on\r\nuser u\r\npassword\tfoo#b\\ar'\t x\r\n"}, ["foo#b\\ar'\t x"]),
+        ("msmtp", {"": 'host a.example\nauth on\nuser u\npassword "se#\\"\n'}, ["se#\\"]),
+        ("msmtp", {"": "host a.example\nauth on\nuser u\npasswordeval echo s3cret\n"}, []),
+        ("nullmailer", {"remotes": "a.example smtp port=587 starttls user=u pass='it is'#x\n"}, ["it is#x"]),
+        ("nullmailer", {"remotes": "a.example smpt --pass=s3cret\nb.example smtp --pass='s3cret\n"}, []),
+        (
+            "postfix",
+            {
+                "main.cf": "relayhost = [a.example]\nsmtp_sasl_auth_enable = yes\n"
+                "smtp_sasl_password_maps = ldap:/l, hash:/nope, static:u:s3cret\ninet_interfaces = loopback-only\n",
+                "/l": "[a.example] wrong:table\n",
+            },
+            ["s3cret"],
+        ),
+        (
+            "dma",
+            {"dma.conf": "SMARTHOST a.example\nAUTHPATH auth.conf\n", "auth.conf": "u|a.example:p\udce9\n"},
+            ["p\udce9"],
+        ),
+    ],
+)
+def test_a_password_is_taken_over_to_its_last_octet_and_never_shown(system, files, secrets):
+    """Neither a mark of comments nor a quote ends it, and what is left is named without it."""
+    draft, _ = _adopt(system, files)
+    assert secrets == list(draft.secrets.values())
+    assert "s3cret" not in draft.toml(system) + "".join(map(str, draft.left))
+
+
+def test_options_of_nullmailer_need_no_dashes():
+    """As in the example of nullmailer-send(8); what is not known is named."""
+    draft, settings = _adopt("nullmailer", {"remotes": "a.example smtp port=2525 ssl source=192.0.2.1\n"})
+    route = {"domains": ["*"], "next_hop": "a.example:2525", "security": "tls", "tls": "verify"}
+    assert ([route], ["remotes:1: source: nothing here corresponds to it"]) == (
+        settings["route"],
+        list(map(str, draft.left)),
+    )
+
+
+EXIM = "dc_eximconfig_configtype='smarthost'\ndc_local_interfaces='127.0.0.1'\n"
+
+
+@pytest.mark.parametrize(
+    ("system", "files", "settings", "left"),
+    [
+        *(
+            ("exim", f"{EXIM}dc_smarthost='{written}'", {"route": [{"domains": ["*"], **way}]}, [])
+            for written, way in (
+                ("192.168.2.4::587", {"next_hop": "192.168.2.4:587"}),
+                ("[192.168.2.4]::587", {"next_hop": "192.168.2.4:587"}),
+                ("2001::0db8::f::4::::2", {"next_hop": "[2001:0db8:f:4::2]:25"}),
+                ("[2001::0db8::f::4::::2]::587", {"next_hop": "[2001:0db8:f:4::2]:587"}),
+                (
+                    "a.example::587 : b.example",
+                    {
+                        "hosts": [
+                            {"host": "a.example", "port": 587, "preference": 0},
+                            {"host": "b.example", "port": 25, "preference": 10},
+                        ]
+                    },
+                ),
+            )
+        ),
+        ("exim", f"{EXIM}dc_smarthost='a.example/mx'", {}, ['dc_smarthost = "a.example/mx"']),
+        ("exim", "dc_eximconfig_configtype='local'", {}, ['dc_eximconfig_configtype = "local"']),
+        ("exim", f'{EXIM}dc_relay_nets="*"', {"relay": {"networks": ["127.0.0.0/8", "::1/128"]}}, ['"*"']),
+        (
+            "exim",
+            "dc_local_interfaces=''",
+            {"listen": [{"address": "0.0.0.0", "port": 25}, {"address": "::", "port": 25}]},
+            [],
+        ),
+        (
+            "exim",
+            "dc_local_interfaces='127.0.0.1.10025 ; [::1]:587'",
+            {"listen": [{"address": "127.0.0.1", "port": 10025}, {"address": "::1", "port": 587}]},
+            [],
+        ),
+        ("exim", f"{EXIM}dc_readhost='c.example'\ndc_hide_mailname='false'", {}, []),
+        (
+            "exim",
+            f"{EXIM}dc_readhost='c.example'\ndc_hide_mailname='true'",
+            {"rewrite": {"senders": {"web3.example": "c.example"}}},
+            [],
+        ),
+        ("dma", "MASQUERADE ops@\n", {}, ['MASQUERADE = "ops@"']),
+        (
+            "dma",
+            "MASQUERADE ops@\nMAILNAME web3\n",
+            {"hostname": "web3", "rewrite": {"senders": {"*": "ops@web3"}}},
+            [],
+        ),
+        (
+            "dma",
+            "SMARTHOST a.example\nPORT x\n",
+            {"route": [{"domains": ["*"], "next_hop": "a.example:25"}]},
+            ['PORT = "x"'],
+        ),
+    ],
+)
+def test_what_debians_systems_say_as_their_manuals_have_it(system, files, settings, left):
+    """The examples of update-exim4.conf(8), lists, names of this machine; what has no counterpart is named."""
+    name = {"exim": "update-exim4.conf.conf", "dma": "dma.conf"}[system]
+    draft, adopted = _adopt(system, {name: files, "/etc/mailname": "web3.example\n"})
+    assert (settings, left) == (adopted, [each.what for each in draft.left])
+
+
+@pytest.mark.parametrize(
+    ("system", "files", "why"),
+    [
+        (
+            "exim",
+            {"update-exim4.conf.conf": f"{EXIM}dc_smarthost='a.example'", "passwd.client": "b:u:p\n"},
+            "no line there",
+        ),
+        ("dma", {"dma.conf": "SMARTHOST a\nAUTHPATH p\nINSECURE\n", "p": "u|a:p\n"}, "in the clear"),
+        ("msmtp", {"": "host a\nauth on\nuser u\npassword p\n"}, "in the clear"),
+        ("nullmailer", {"remotes": "a smtp user=u pass=p\n"}, "in the clear"),
+        ("msmtp", {"": "host a\nprotocol lmtp\n"}, "nothing here"),
+        ("msmtp", {"": "host a\naliases /nope\n"}, "cannot be read"),
+        ("msmtp", {"": "host a\naliases /a\n", "/a": "default: ops@example.com\n"}, '"default:"'),
+    ],
+)
+def test_what_small_systems_do_and_a_relay_would_not_is_named(system, files, why):
+    """Each of these was dropped without a word."""
+    draft, _ = _adopt(system, files)
+    assert [True] == [why in each.why for each in draft.left]
+
+
+def test_a_star_begins_the_name_of_a_smarthost_in_passwd_client():
+    """As nwildlsearch has it; the first line that fits counts."""
+    files = {"update-exim4.conf.conf": f"{EXIM}dc_smarthost='smtp.example.net'"}
+    draft, _ = _adopt("exim", {**files, "passwd.client": "x.example:no:no\n*.Example.net:u:p:q\n*:no:no\n"})
+    assert ["p:q"] == list(draft.secrets.values())
+
+
+def test_what_is_no_text_is_named_and_not_written():
+    """A file of TOML can have any character but half ones and marks for terminals."""
+    for host in ("smtp.ex\udce9mple.com", "a\x7f"):
+        draft, settings = _adopt("msmtp", {"": f"host {host}\n"})
+        assert ({}, ["account default"]) == (settings, [each.where for each in draft.left])
+    _, settings = _adopt("postfix", {"main.cf": "alias_maps = /\x1b\ninet_interfaces = loopback-only\n", "/\x1b": ""})
+    assert {"aliases": {"file": "/\x1b"}} == settings
 
 
 def test_what_is_taken_over_is_what_a_relay_reads(tmp_path):

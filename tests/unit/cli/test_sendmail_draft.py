@@ -89,6 +89,8 @@ def test_any_command_line_is_read_or_refused(words):
         (["/opt/bin/postroad-sendmail", "-t"], ["-t"]),
         (["mailq", "-v"], ["-bp", "-v"]),
         (["/usr/bin/newaliases"], ["-bi"]),
+        (["/usr/sbin/mailq.postroad"], ["-bp"]),
+        (["/usr/sbin/sendmail.distrib", "a@b.example"], ["a@b.example"]),
         (["/usr/bin/mailq", "--help"], None),
         (["postroad", "sendmail", "-oi", "--", "-x"], ["-oi", "--", "-x"]),
         (["postroad", "send"], None),

@@ -446,7 +446,7 @@ def test_a_spool_may_be_a_database(text):
         (f'[spool]\nurl = "{URL}"\nreserve = 1', "spool: reserve is for a folder; remove it, or url"),
         ("[spool]\nasynchronous = true", "spool: asynchronous is for a database; add url, or remove it"),
         ('spool = "mysql://ann:hunter2@db.example/mail"', "spool.url: this is not the URL of a database"),
-        ('spool = "/var/spool/x"', 'write one, such as "postgresql://postroad@db.example/mail"'),
+        ('spool = "/var/spool/x"', '"postgresql://postroad@db.example/mail", or a folder as path below [spool]'),
         ("spool = 5", "spool"),
     ],
 )
@@ -537,3 +537,11 @@ def test_what_cannot_be_seen_is_told_with_what_to_write(key, text, said):
         read(key.format(text), FILE)
     assert any(line.endswith(said) for line in wrong.value.lines), wrong.value.lines
     assert all(line.isprintable() and "mail.example.com" not in line for line in wrong.value.lines)
+
+
+def test_a_table_with_a_wrong_key_and_others_that_disagree(tmp_path):
+    """What the rest of the file is checked with has neither: no relay could be made of them."""
+    path = tmp_path / "postroad.toml"
+    path.write_text('[retry]\nfirst = "0s"\nexpiry = "soon"\n')
+    wrong, settings = survey(path)
+    assert (1, Config().retry) == (len(wrong), settings.retry)

@@ -146,6 +146,7 @@ WRONG = {
     "message: the text has characters": lambda: _send("\udcff"),
     "message: it cannot be written": lambda: _send(_unwritable()),
     "sender: 5 is not of type str": lambda: _send(sender=5),
+    "sender: it is empty": lambda: _send(sender=""),
     "no address in From": lambda: _send(sender=...),
     "sender: .*EmailMessage": lambda: _send(_hidden(), sender=...),
     "From has 2 addresses": lambda: _send("From: a@x.example, b@x.example\n\nx\n", sender=...),

@@ -34,8 +34,11 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def spelled_out(argv: Sequence[str]) -> list[str]:
-    """A command line under one of those names, as `postroad sendmail` has it."""
-    name = argv[0].rpartition("/")[2]
+    """A command line under one of those names, as `postroad sendmail` has it: `sendmail.postroad` is one as well.
+
+    So alternatives and diversions call the links that they choose from.
+    """
+    name = argv[0].rpartition("/")[2].partition(".")[0]
     return ["postroad", "sendmail", *NAMES[name], *argv[1:]] if name in NAMES else list(argv)
 
 
