@@ -10,7 +10,7 @@ from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, p
 
 from postroad.spool import LEASE_S, PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
-from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish, parse_mailbox
 
 LATER = NOW + 900
 
