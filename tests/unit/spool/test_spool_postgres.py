@@ -96,7 +96,7 @@ def test_the_last_two_parcels_of_a_message_settled_at_once():
 
 
 def test_the_last_two_are_settled_at_once_where_one_took_another_route_or_is_deleted():
-    """One of them finishes the message as well."""
+    """One of them finishes the message as well, with the record of the attempt before."""
 
     async def story(one, two):
         for n in range(10):
@@ -106,7 +106,8 @@ def test_the_last_two_are_settled_at_once_where_one_took_another_route_or_is_del
             await one.settle([Settlement(whole, (second,), NOW, "{}", reroute=Reroute((first,), ("x",), "no"))], NOW)
             (a,), (b,) = await one.claim(NOW, 1, each=1), await two.claim(NOW, 1, each=1)
             await asyncio.gather(one.settle([Settlement(a)], NOW), two.settle([Settlement(b)], NOW))
-        rerouted = (await one.stats(NOW)).messages
+        records = [(record.text, record.node) for record in (await one.story("r0")).records]
+        rerouted = (await one.stats(NOW)).messages, records
         for n in range(10):
             await one.add(letter(f"d{n}", "a@one.example", "b@two.example"), BODY)
             (a,) = await one.claim(NOW, 1, each=1)
@@ -114,7 +115,7 @@ def test_the_last_two_are_settled_at_once_where_one_took_another_route_or_is_del
             await two.delete(EVERYTHING, NOW)
         return rerouted, (await one.stats(NOW)).messages
 
-    assert (0, 0) == run(story, "one", "two")
+    assert ((0, [("{}", "one")]), 0) == run(story, "one", "two")
 
 
 def test_a_node_that_starts_takes_its_own_claims_back():
