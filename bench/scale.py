@@ -26,8 +26,8 @@ class Costs:
     `node_rate`: messages a second of a relay alone on the database. `wal_mib_s`: what the disk of the log writes.
     """
 
-    node_rate: float = 2200
-    relay_ms: float = 0.43
+    node_rate: float = 2700
+    relay_ms: float = 0.40
     database_ms: float = 0.12
     wal_kib: float = 6.5
     fsyncs: float = 0.08
