@@ -17,6 +17,7 @@ _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the bla
 _STRAY = re.compile(rb"\r(?![\r\n])(?!\Z)")  # CRs before an LF are of a line end, be it made twice
 _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separates messages; some programs send it along
 # What `surrogateescape` makes of octets that are no UTF-8: harmless in a name, but not in an address
+_ATOMS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")  # RFC 5322 section 3.2.3, with blanks: a name without quotes
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
 _TO = ("to", "cc", "bcc")
@@ -163,10 +164,14 @@ def _added(draft: Draft, origin: Origin, sender: Mailbox | None) -> Iterator[byt
 
 def _person(full_name: str, address: str) -> str:
     """A name and an address; a name that would break the line is left out, as is a name beside a non-ASCII address."""
-    from email.utils import formataddr  # noqa: PLC0415  # rarely needed
+    if not address.isascii():
+        return f"<{address}>"
+    name = full_name if full_name.isprintable() else ""
+    if _ATOMS.fullmatch(name):
+        return f"{name} <{address}>" if name else address
+    from email.utils import formataddr  # noqa: PLC0415  # for names that need quotes, or are not ASCII
 
-    name = full_name if full_name.isprintable() and address.isascii() else ""
-    return formataddr((name, address)) if address.isascii() else f"<{address}>"
+    return formataddr((name, address))
 
 
 def _with_domains(field: bytes, hostname: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from hashlib import sha256
 from random import Random
 
 SEED_BITS = 48
@@ -32,6 +31,8 @@ class MessageIds:
 
 def id_of(name: str, at: float) -> str:
     """The id of a message that is made once, whoever makes it: of its name, and a time by which it sorts."""
+    from hashlib import sha256  # noqa: PLC0415  # OpenSSL, which who hands over one message does not need
+
     return _written(at, int.from_bytes(sha256(name.encode()).digest()) & (1 << _CHANCE) - 1)
 
 

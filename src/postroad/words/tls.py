@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import field
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
-from postroad.words.facts import Tlsa
 from postroad.words.light import light
 from postroad.words.outcome import Result, result_of
+
+if TYPE_CHECKING:
+    from postroad.words.facts import Tlsa
 
 
 class TlsLevel(IntEnum):
