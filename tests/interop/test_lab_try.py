@@ -61,6 +61,7 @@ def _tried(situations, command, daemon=()):
 def _unexplained(told, sender):
     """What a model does not explain. A message that was put off before anybody was asked, says nothing about choice."""
     likeness = next(each for each in told["nearest"] if each["sender"] == sender)
+    assert likeness["explained"] > sum(len(each["messages"]) for each in told["situations"]) / 2  # it asked, mostly
     return [each for each in likeness["differences"] if not each["seen"].startswith("no contact: deferred")]
 
 

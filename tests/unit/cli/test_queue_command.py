@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from base64 import b64decode
 from dataclasses import replace
@@ -142,6 +143,13 @@ def test_retry_makes_mail_due(queue):
     """What waited for an hour is due now."""
     assert (0, "1 due now\n") == queue("retry", "--destination", "example.org")
     assert "  now " in queue("list", "--destination", "example.org")[1]
+
+
+def test_retry_leaves_word_for_relays_that_know_its_hosts_as_dead(queue, spool):
+    """They ask those at once."""
+    queue("retry", "--all")
+    with sqlite3.connect(spool / "spool.db") as db:
+        assert [("retry",)] == db.execute("SELECT kind FROM lesson").fetchall()
 
 
 def test_delete_forgets_mail(queue):

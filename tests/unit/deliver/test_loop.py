@@ -195,7 +195,7 @@ def test_long_outage_ends_at_once(monkeypatch):
 
 
 def test_who_retries_by_hand_need_not_wait_for_the_next_probe():
-    """Hosts whose next probe would be in half a minute are asked at once."""
+    """Hosts whose next probe would be in a quarter of an hour are asked at once."""
 
     async def story(it):
         await it.post("you@example.com")
@@ -208,7 +208,8 @@ def test_who_retries_by_hand_need_not_wait_for_the_next_probe():
             await it.told.another()
         return [str(each["address"]) for each in it.told.named("deliver.host.recovered")]
 
-    assert ["127.0.0.12"] == tell(story, {"127.0.0.11": "refuse", "127.0.0.12": "refuse"})
+    settings = replace(USUAL, health=replace(USUAL.health, first_penalty_s=900.0))
+    assert ["127.0.0.12"] == tell(story, {"127.0.0.11": "refuse", "127.0.0.12": "refuse"}, settings=settings)
 
 
 def test_host_that_recovers_while_its_mail_is_settled_wakes_it(monkeypatch):

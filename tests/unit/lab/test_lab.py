@@ -10,6 +10,7 @@ from tests.support.patience import PATIENCE_S
 
 from postroad.dns import Zones, parse_zones
 from postroad.lab import Fault, Lab, Mode
+from postroad.lab.sink import LabExchanger
 from postroad.net import NetError, NetErrorKind, connect
 
 ZONE = """
@@ -55,6 +56,19 @@ async def deliver(lab, address):
         said += more
     stream.close()
     return said
+
+
+def test_the_port_is_chosen_where_connections_come_from(monkeypatch):
+    """At 127.0.0.1 many are taken for a while; at the other addresses of loopback hardly one is."""
+    held, hold = [], LabExchanger.hold
+    monkeypatch.setattr(LabExchanger, "hold", lambda it: held.append(str(it.address)) or hold(it))
+
+    async def story():
+        async with Lab(zones("$ORIGIN example.com.\n@ MX 1 a\na A 127.0.0.11\na A 127.0.0.1\n")):
+            pass
+
+    asyncio.run(story())
+    assert "127.0.0.1" == held[0]
 
 
 def test_names_lead_to_exchangers():
