@@ -19,7 +19,7 @@ Values = dict[str, Any]
 NO_MAILBOXES = "Postroad has no mailboxes: list in [aliases] who reads mail for names of this machine"
 
 SECRET = "smarthost-password"  # noqa: S105  # the name of its file
-NOTHING = "nothing here corresponds to it"
+NOTHING = "Postroad has no equivalent"
 NO_TEXT = "it has characters that are no UTF-8 text; write it by hand"
 NO_TLS = "it got the password in the clear; here only a server with a valid certificate gets it, by TLS"
 UNKNOWN = "the password is not known here: write it into {file}"

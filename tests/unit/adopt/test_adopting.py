@@ -380,7 +380,7 @@ def test_options_of_nullmailer_need_no_dashes():
     """As in the example of nullmailer-send(8); what is not known is named."""
     draft, settings = _adopt("nullmailer", {"remotes": "a.example smtp port=2525 ssl source=192.0.2.1\n"})
     route = {"domains": ["*"], "next_hop": "a.example:2525", "security": "tls", "tls": "verify"}
-    assert ([route], ["remotes:1: source: nothing here corresponds to it"]) == (
+    assert ([route], ["remotes:1: source: Postroad has no equivalent"]) == (
         settings["route"],
         list(map(str, draft.left)),
     )
@@ -465,7 +465,7 @@ def test_what_debians_systems_say_as_their_manuals_have_it(system, files, settin
         ("dma", {"dma.conf": "SMARTHOST a\nAUTHPATH p\nINSECURE\n", "p": "u|a:p\n"}, "in the clear"),
         ("msmtp", {"": "host a\nauth on\nuser u\npassword p\n"}, "in the clear"),
         ("nullmailer", {"remotes": "a smtp user=u pass=p\n"}, "in the clear"),
-        ("msmtp", {"": "host a\nprotocol lmtp\n"}, "nothing here"),
+        ("msmtp", {"": "host a\nprotocol lmtp\n"}, "no equivalent"),
         ("msmtp", {"": "host a\naliases /nope\n"}, "cannot be read"),
         ("msmtp", {"": "host a\naliases /a\n", "/a": "default: ops@example.com\n"}, '"default:"'),
     ],

@@ -30,7 +30,7 @@ def test_settings_are_printed_and_passwords_are_not(tmp_path):
     assert 'next_hop = "smtp.example.net:25"' in done.stdout
     assert [
         "postroad: /etc/postroad/smarthost-password: write the password into it, or let --to do so",
-        'postroad: not taken over: dma.conf:4: FINGERPRINT = "aa": nothing here corresponds to it',
+        'postroad: not taken over: dma.conf:4: FINGERPRINT = "aa": Postroad has no equivalent',
     ] == done.stderr.splitlines()
     assert "secret" not in done.output
     shape = json.loads(_import("dma", tmp_path, "--json").stdout)
