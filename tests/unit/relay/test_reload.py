@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.faults.ports import free_port
 from tests.support.relaying import house, resolver_of, settings_of
 
 from postroad.config import Config, read
@@ -21,12 +22,6 @@ CLASSES = (AT_RELOAD, AT_RESTART, NOT_OF_A_RELAY)
 def config(text=""):
     """The settings of a file."""
     return read(text, Path("/nowhere/relay.toml"))
-
-
-def free_port():
-    """A port that is free."""
-    with bind(LOOPBACK, 0) as sock:
-        return sock.getsockname()[1]
 
 
 def can_connect(port):
@@ -62,7 +57,7 @@ def test_ports_open_and_close():
 
     async def story():
         async with house() as it:
-            stays, comes = it.relay.settings.listen[0], ListenSettings(LOOPBACK, free_port())
+            stays, comes = it.relay.settings.listen[0], ListenSettings(LOOPBACK, free_port([str(LOOPBACK)]))
             reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
             greeting = await reader.readline()
             more = replace(settings_of("", it.lab), listen=(stays, comes))
@@ -84,7 +79,10 @@ def test_port_that_is_taken_changes_nothing():
     async def story():
         async with house() as it:
             with socket.create_server(("127.0.0.1", 0)) as sock:
-                ports = (ListenSettings(LOOPBACK, free_port()), ListenSettings(LOOPBACK, sock.getsockname()[1]))
+                ports = (
+                    ListenSettings(LOOPBACK, free_port([str(LOOPBACK)])),
+                    ListenSettings(LOOPBACK, sock.getsockname()[1]),
+                )
                 wrong = replace(settings_of("limits.recipients = 1", it.lab), listen=ports)
                 with pytest.raises(NetError, match="in use"):
                     await it.relay.reload(wrong, resolver_of(it.lab))
@@ -117,7 +115,8 @@ def test_ports_that_another_opened_all_stay():
             other = type(it.relay)(it.relay.settings, it.relay.spool, resolver_of(it.lab), it.told)
             await other.open([given])
             await other.reload(
-                replace(other.settings, listen=(ListenSettings(LOOPBACK, free_port()),)), resolver_of(it.lab)
+                replace(other.settings, listen=(ListenSettings(LOOPBACK, free_port([str(LOOPBACK)])),)),
+                resolver_of(it.lab),
             )
             is_open = can_connect(port)
             await other.receiver.stop()
