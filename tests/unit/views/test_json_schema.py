@@ -19,9 +19,10 @@ ROOT = Path(__file__).parents[3]
 ZONE = "docs/examples/example.com.zone"
 SCHEMA = schema()
 FOLDER = Path(schema_module.__file__).parent
+FEW = ["--sender", "exim", "--sender", "exchange-online"]
 
 PLAIN = {
-    "advise": ["advise", "t4", "--json"],
+    "advise": ["advise", "t4", *FEW, "--json"],
     "check": ["check", "--zone", "docs/examples/troubled.zone", "--json"],
     "check --format ndjson": ["check", "t1", "--format", "ndjson"],
     "compare": ["compare", "t1", "t4", "--json"],
@@ -34,7 +35,7 @@ PLAIN = {
     "rules ID": ["rules", "mx-single", "--json"],
     "senders": ["senders", "--json"],
     "senders NAME": ["senders", "postfix", "--json"],
-    "setups": ["setups", "--json"],
+    "setups": ["setups", *FEW, "--json"],
     "simulate": ["simulate", "t2", "--trials", "50", "--replies", "250,450,550", "--json"],
     "tls": ["tls", "example.com", "--zone", ZONE, "--json"],
     "an error": ["route", "--json"],
