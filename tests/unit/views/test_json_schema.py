@@ -1,6 +1,5 @@
 """Every command's JSON is what the schema says, and the schema is what the code gives."""
 
-import asyncio
 import json
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import is_typeddict
 
 import pytest
 from tests.support.json_schema import wrong_with
-from tests.support.waiting import fill
+from tests.support.waiting import lay
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -76,8 +75,7 @@ SPOOL = {
 @pytest.fixture
 def spool(tmp_path):
     """A spool with mail that waits."""
-    asyncio.run(fill(tmp_path))
-    return tmp_path
+    return lay(tmp_path)
 
 
 def _wrong(command, told):
