@@ -60,10 +60,10 @@ def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, h
 
 def test_no_file_changes_the_comparison_of_the_set_ups(here):
     """It takes none, so it reads none."""
-    before = run("setups", "--sender", "postfix").stdout
+    before = run("setups", "--sender", "rfc5321").stdout
     for setup in SETUPS:
         (here / setup).write_text("<p>hello</p>\n")
-    assert before == run("setups", "--sender", "postfix").stdout
+    assert before == run("setups", "--sender", "rfc5321").stdout
 
 
 CANNOT_BE = [
