@@ -19,6 +19,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import asyncpg
+from tests.support.memory import fast_folder
 
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, connections
 from postroad.spool.postgres.connections import DatabaseConnections
@@ -87,17 +88,10 @@ class Server:
         )  # fmt: skip
 
 
-def room_for_a_server():
-    """A folder for servers: in memory, if it is large. What survives the end of a process survives it there, too."""
-    memory = Path("/dev/shm")
-    has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
-    return memory if has_room else Path(tempfile.gettempdir())
-
-
 @cache
 def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
-    server = Server(room_for_a_server() / f"postroad-{_RUN}", FAST)
+    server = Server(fast_folder() / f"postroad-{_RUN}", FAST)
     server.root.mkdir(exist_ok=True)
     lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
