@@ -11,7 +11,7 @@ from tests.support import moves
 from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.memory import fast_folder
-from tests.support.postgres import Kept, Server, loop, nodes
+from tests.support.postgres import Kept, Server, database, loop, nodes, wipe
 
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
@@ -328,7 +328,7 @@ MOVED = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finish
 
 async def moved(source, target, fate, at):
     """Move all, with the connection lost at that statement; what is at TO then, and how many statements there were."""
-    await moves.do(moves.EMPTY)
+    await wipe(database("moves"))
     await moves.filled(source, MOVED)
     expected = await moves.seen(source, without_nul=True)
     with fate:
