@@ -1,15 +1,10 @@
 """All of a spool goes to another one: the states of docs/design/spool.md as stories."""
 
 import asyncio
-import os
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 from unittest.mock import patch
 
 import asyncpg
@@ -17,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.forks import killed
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
 from tests.support.moves import DATABASE, EMPTY, FATES, do, filled, move, play, seen, spool_at
-from tests.support.postgres import database, wipe
+from tests.support.postgres import _KEPT, database, wipe
 
 from postroad.spool import PIECE, Lesson, Moved, Selection, Settlement, SpoolError, State, Trouble
 from postroad.spool.moving import Contents
@@ -197,62 +193,45 @@ def test_any_spool_there_and_back(tmp_path, plan):
     play(story())
 
 
-CHILD = """
-import asyncio, os, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from postroad.spool import moving
-from postroad.spool.moving import MoveRole, move_all
-from postroad.spool.postgres import AcceptedRisks, PostgresMoveEnd, is_url
-from postroad.spool.sqlite import SqliteMoveEnd
-
-moving.AT_ONCE = 2
-
-def open_(where, way):
-    if is_url(where):
-        return PostgresMoveEnd.open(where, way, accepted=AcceptedRisks(unsafe=True))
-    return SqliteMoveEnd.open(Path(where), way)
-
-class Told:
-    def __init__(self, end):
-        self.end = end
-    def __getattr__(self, name):
-        os.write(1, f"{name}\\n".encode())
-        return getattr(self.end, name)
-
-async def main():
-    source, target = await open_(sys.argv[1], MoveRole.OUT), await open_(sys.argv[2], MoveRole.IN)
-    await move_all(Told(source), Told(target))
-
-asyncio.run(main())
-"""
-
-
 @BOTH
 def test_kill_9_in_the_middle_of_a_move(tmp_path, source):
     """Again and again, each time a little later: once a run comes to its end, all is there."""
+    places, url = _places(source, tmp_path / "spool"), database("moves")
 
-    async def story():
-        places = _places(source, tmp_path / "spool")
+    async def before():
         await do(EMPTY)
         await filled(places[0], PLAN)
-        expected = await seen(places[0], without_nul=True)
-        names = [str(where) if where else database("moves") for where in places]
-        await asyncio.to_thread(_killed, names)
+        return await seen(places[0], without_nul=True)
+
+    def moving(say):
+        with (
+            patch("postroad.spool.moving.AT_ONCE", 2),
+            patch("tests.support.moves.database", lambda _name: url),  # that of the process before it
+            patch.dict(_KEPT, clear=True),
+        ):
+            asyncio.run(move(*places, lambda end: _Said(end, say)))
+
+    async def after():
         await move(*places)
         assert expected == await seen(places[1], without_nul=True)
         assert ({}, [(), ()]) == (await seen(places[0]))[:2]
 
-    play(story())
-
-
-def _killed(names):
-    """Killed once it has said so many lines."""
-    command = [sys.executable, "-c", CHILD, *names, str(Path(__file__).parents[3])]
+    expected = play(before())
     for lines in (9, 17, 25, 31):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-            assert lines == len([line for line in (child.stdout.readline() for _ in range(lines)) if line])
-            os.kill(child.pid, signal.SIGKILL)
+        killed(moving, lines)
+    play(after())
+
+
+class _Said:
+    """An end of a move that says each of its calls before it is done."""
+
+    def __init__(self, end, say):
+        self._end = end
+        self._say = say
+
+    def __getattr__(self, name):
+        self._say(name)
+        return getattr(self._end, name)
 
 
 async def _trouble(call):
