@@ -202,14 +202,14 @@ async def nodes(*names, url=None, **settings):
     where = url or database()
     await wipe(where)
     spools = []
-    try:
-        with patch("postroad.spool.postgres.spool.DatabaseConnections", Kept):
+    with patch("postroad.spool.postgres.spool.DatabaseConnections", Kept):  # also for those that a story opens
+        try:
             for name in names:
                 spools.append(await PostgresSpool.open(where, node=name, accepted=UNSAFE, **settings))  # noqa: PERF401
-        yield spools
-    finally:
-        for spool in spools:
-            await spool.close()
+            yield spools
+        finally:
+            for spool in spools:
+                await spool.close()
 
 
 @cache
