@@ -15,7 +15,7 @@ import typer.testing
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-from tests.support.processes import run_tests
+from tests.support.processes import is_left_to_processes, run_tests
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
@@ -43,6 +43,11 @@ def pytest_configure(config):
     getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("postroad")
     if config.getoption("--hypothesis-profile") is None:
         providers._get_local_constants = functools.partial(getattr, providers, "_local_constants")
+
+
+def pytest_collection(session):
+    """With several processes, each collects what it runs."""
+    return is_left_to_processes(session) or None
 
 
 def pytest_collection_modifyitems(config, items):
