@@ -9,12 +9,14 @@ import gc
 import os
 import random
 import sys
+import tempfile
 from itertools import groupby
 
 import typer.testing
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
+from tests.support.memory import fast_folder
 from tests.support.processes import is_left_to_processes, run_tests
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
@@ -23,6 +25,9 @@ settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=T
 settings.load_profile("postroad")
 
 os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
+
+# Nor on a disk: half of what a spool costs a test is the disk's, and nearly all of its time
+tempfile.tempdir = os.environ.setdefault("TMPDIR", str(fast_folder()))
 
 # Hundreds of tests run commands: the tree of them is built once for all, not anew for each
 typer.testing._get_command = functools.cache(typer.testing._get_command)
