@@ -24,6 +24,8 @@ settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
+gc.disable()  # until all is collected: of that nothing is garbage, and to look through it takes a third of the time
+
 os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
 
 # Nor on a disk: half of what a spool costs a test is the disk's, and nearly all of its time
@@ -84,4 +86,5 @@ def pytest_sessionfinish():
 def pytest_collection_finish():
     """What is loaded and collected by now stays: it is no work for the collector of garbage in each test."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 50, 100)  # nor does what a test makes have to be looked through 2,000 times
