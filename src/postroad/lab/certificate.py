@@ -106,8 +106,9 @@ def _read(file: str) -> bytes:
     return (files("postroad.lab") / "tls" / file).read_bytes()
 
 
+@lru_cache(maxsize=1000)
 def _context(pem: bytes) -> ssl.SSLContext:
-    """`ssl` takes certificates from files only."""
+    """`ssl` takes certificates from files only: one is written and read again for all labs of a program together."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with TemporaryDirectory() as folder, as_file(files("postroad.lab") / "tls" / "key.pem") as key:
         chain = Path(folder) / "chain.pem"
