@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import dns.name
 import dns.rcode
@@ -14,6 +14,7 @@ import dns.rdatatype
 import dns.rrset
 
 from postroad.dns.answers import MAX_ALIASES, DnsReply, is_referral, resolve_with, to_text
+from postroad.dns.entries import Unmade
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Temporary
 
@@ -39,8 +40,7 @@ class ZoneAnswer:
     is_signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneLine:
+class ZoneLine(NamedTuple):
     """The place of a record in a zone file: the line it ends on.
 
     Names are canonical, those in `value` too: "10 mail.example.com".
@@ -61,7 +61,12 @@ class ZoneSet:
     name: dns.name.Name
     kind: dns.rdatatype.RdataType
     ttl_s: int
-    records: dict[str, dns.rdata.Rdata]
+    records: dict[str, dns.rdata.Rdata | Unmade]
+
+    def rrset(self) -> dns.rrset.RRset:
+        """What dnspython takes for them."""
+        records = [each.made() if isinstance(each, Unmade) else each for each in self.records.values()]
+        return dns.rrset.from_rdata_list(self.name, self.ttl_s, records)
 
 
 class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
@@ -75,8 +80,7 @@ class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
         """The RRset; KeyError if there is none."""
         place = (to_text(key[0]), key[1])
         if place not in self._made:
-            found = self._sets[place]
-            self._made[place] = dns.rrset.from_rdata_list(found.name, found.ttl_s, found.records.values())
+            self._made[place] = self._sets[place].rrset()
         return self._made[place]
 
     def __iter__(self) -> Iterator[_Key]:
