@@ -158,11 +158,11 @@ def test_the_order_is_that_of_the_file_every_time():
     assert ask(ZONES, "example.com", "MX") == ask(ZONES, "example.com", "MX")
 
 
-def test_ten_thousand_records_are_read_in_order():
+def test_three_thousand_records_are_read_in_order():
     """A giant RRset is no trouble."""
-    resolver = pasted("".join(f"big.example. MX {n % 5} h{n}.example.\n" for n in range(10_000)))
+    resolver = pasted("".join(f"big.example. MX {n % 5} h{n}.example.\n" for n in range(3000)))
     records = ask(resolver, "big.example", "MX").records
-    assert [(n % 5, f"h{n}.example") for n in range(10_000)] == [(mx.preference, mx.exchange) for mx in records]
+    assert [(n % 5, f"h{n}.example") for n in range(3000)] == [(mx.preference, mx.exchange) for mx in records]
 
 
 # What people paste
