@@ -14,8 +14,6 @@ import dns.exception
 import dns.ipv4
 import dns.ipv6
 import dns.name
-import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.CNAME
 import dns.rdtypes.ANY.MX
@@ -27,6 +25,7 @@ import dns.rdtypes.IN.AAAA
 import dns.ttl
 
 from postroad.dns.answers import to_text
+from postroad.dns.zones import Unmade
 
 _MARKS = re.compile(r'\\.|"(?:[^"\\]|\\.)*"|;.*|[()]')
 _BREAKS = re.compile(r"\r\n|\r|\n")
@@ -40,7 +39,6 @@ _PLAIN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _QUOTED = re.compile(r'"([^"]*)"')
-_IN = dns.rdataclass.IN
 _MX, _TXT = dns.rdatatype.MX, dns.rdatatype.TXT
 _ADDRESSES: Mapping[dns.rdatatype.RdataType, Callable[[str], str]] = {
     dns.rdatatype.A: dns.ipv4.canonicalize,
@@ -72,18 +70,6 @@ class Owner(NamedTuple):
 
     name: dns.name.Name
     text: str
-
-
-class Unmade(NamedTuple):
-    """A record that is right, and not made yet: most are never asked for."""
-
-    rdtype: dns.rdatatype.RdataType
-    fields: tuple[Any, ...]
-
-    def made(self) -> dns.rdata.Rdata:
-        """As dnspython has it."""
-        record: dns.rdata.Rdata = _CLASSES[self.rdtype](_IN, self.rdtype, *self.fields)
-        return record
 
 
 class Plain(NamedTuple):
@@ -157,17 +143,18 @@ class PlainLines:
             return None
         if quoted is not None:
             strings = _QUOTED.findall(quoted)
-            record = Unmade(kind, (tuple(each.encode("ascii") for each in strings),))
-            return record, " ".join(f'"{each}"' for each in strings)
+            return _unmade(kind, tuple(each.encode("ascii") for each in strings)), " ".join(
+                f'"{each}"' for each in strings
+            )
         assert word is not None  # noqa: S101  # the expression has one of both
         if kind in _ADDRESSES:
             address = _ADDRESSES[kind](word)
-            return Unmade(kind, (address,)), address
+            return _unmade(kind, address), address
         name, text = self.name(word)
         if preference is None:
-            return Unmade(kind, (name,)), text or "."
+            return _unmade(kind, name), text or "."
         number = int(preference)
-        return (Unmade(kind, (number, name)), f"{number} {text or '.'}") if number <= _MOST_PREFERENCE else None
+        return (_unmade(kind, number, name), f"{number} {text or '.'}") if number <= _MOST_PREFERENCE else None
 
     def name(self, text: str) -> Owner:
         """A name, and its canonical form; KeyError or DNSException where it is none, or nobody says below what."""
@@ -192,3 +179,7 @@ class PlainLines:
         if text not in self._ttls:
             self._ttls[text] = dns.ttl.from_text(text)
         return self._ttls[text]
+
+
+def _unmade(kind: dns.rdatatype.RdataType, *fields: object) -> Unmade:
+    return Unmade(kind, _CLASSES[kind], fields)

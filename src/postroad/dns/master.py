@@ -24,8 +24,8 @@ from dns.rdatatype import RdataType
 from dns.rdatatype import to_text as to_type
 
 from postroad.dns.answers import to_text
-from postroad.dns.entries import Entry, Owner, Plain, PlainLines, Unmade, entries
-from postroad.dns.zones import ZoneLine, ZoneResolver, Zones, ZoneSet, ZoneSets, labels_of
+from postroad.dns.entries import Entry, Owner, Plain, PlainLines, entries
+from postroad.dns.zones import Unmade, ZoneLine, ZoneResolver, Zones, ZoneSet, ZoneSets, labels_of
 from postroad.files import MOST, plain_octets, read_octets
 from postroad.words.names import Unreadable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ import dns.rdatatype
 import dns.rrset
 
 from postroad.dns.answers import MAX_ALIASES, DnsReply, is_referral, resolve_with, to_text
-from postroad.dns.entries import Unmade
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Temporary
 
@@ -52,6 +51,19 @@ class ZoneLine(NamedTuple):
     file: str
     number: int
     ttl_s: int
+
+
+class Unmade(NamedTuple):
+    """A record that is right, and not made yet: most are never asked for."""
+
+    rdtype: dns.rdatatype.RdataType
+    make: Callable[..., Any]
+    fields: tuple[object, ...]
+
+    def made(self) -> dns.rdata.Rdata:
+        """As dnspython has it."""
+        record: dns.rdata.Rdata = self.make(dns.rdataclass.IN, self.rdtype, *self.fields)
+        return record
 
 
 @dataclass(slots=True)
