@@ -145,8 +145,9 @@ def record(
         _print_keys(files, now, there)
     elif form is RecordForm.VALUE:
         from postroad.sign import record_of
+        from postroad.views.text.blocks import Verbatim
 
-        screen.Screen().lines(f"{each.key.name} {record_of(each.key)}" for each in files)
+        screen.Screen().lines(Verbatim(f"{each.key.name} {record_of(each.key)}") for each in files)
     else:
         from postroad.views.text.dkim import zone_lines
 

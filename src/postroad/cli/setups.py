@@ -46,6 +46,7 @@ def setups(
 
 def _show(out: screen.Screen, comparison: Comparison, answered: tuple[AnsweredQuestion, ...]) -> None:
     from postroad.planning import SETUPS
+    from postroad.views.text.blocks import Verbatim
     from postroad.views.text.comparison import headline, table
 
     out.line(headline(comparison), style="bold")
@@ -53,7 +54,7 @@ def _show(out: screen.Screen, comparison: Comparison, answered: tuple[AnsweredQu
     for card in comparison.cards:
         out.line(f"{card.name}: {SETUPS[card.name].title}", style="bold")
         for line in card.records.lines:
-            out.line(f"    {line}")
+            out.line(Verbatim(f"    {line}"))
     out.line()
     out.show(table(comparison))
     for each in answered:

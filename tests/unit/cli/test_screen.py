@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
@@ -283,3 +284,57 @@ def test_no_table_breaks_a_word_where_there_is_room_on_its_side(count, width, mo
     words = door.COLOUR.sub("", written.getvalue()).split()
     assert [] == [head for head in HEADS if head not in words]
     assert count == sum(word in {row[0] for row in rows} for word in words)
+
+
+@pytest.fixture
+def at_terminal(monkeypatch):
+    """What a command shows at a terminal of this width, without its paint."""
+
+    def shown(width, *words):
+        written = io.StringIO()
+        written.isatty = lambda: True
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", written)
+            for name, value in {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}.items():
+                patch.setenv(name, value)
+            with suppress(SystemExit):
+                app([str(word) for word in words])
+        return [line.rstrip() for line in door.COLOUR.sub("", written.getvalue()).splitlines()]
+
+    return shown
+
+
+LONG = """$ORIGIN a-customer-with-a-long-name.example.
+$TTL 3600
+@ SOA ns1 host 1 2 3 4 5
+@ NS ns1
+ns1 A 203.0.113.53
+@ MX 10 the-first-of-the-mail-servers
+the-first-of-the-mail-servers A 203.0.113.11
+"""
+COPIED = re.compile(r"[-+; ]*[\w.-]+\.(?: \d+)? IN [A-Z]+ .*|; v=DKIM1.*")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("advise", "now"), ("compare", "now", "planned"), ("check", "now"), ("setups",), ("dkim", "record")],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_people_copy_is_never_broken(words, at_terminal, tmp_path):
+    """Where a record was wrapped at 40 columns, the zone into which it was pasted could not be read."""
+    (tmp_path / "now.zone").write_text(LONG)
+    (tmp_path / "planned.zone").write_text(LONG + "@ MX 20 the-backup-of-the-mail-servers.example.net.\n")
+    keys = ["--keys", tmp_path] if "dkim" in words else []
+    if keys:
+        assert 0 == CliRunner().invoke(app, ["dkim", "new", "example.com", *map(str, keys)]).exit_code
+    command = [tmp_path / f"{word}.zone" if word in ("now", "planned") else word for word in words]
+    narrow, wide = at_terminal(40, *command, *keys), at_terminal(1000, *command, *keys)
+    copied = [line for line in wide if COPIED.fullmatch(line.removeprefix("    fix     "))]
+    assert copied
+    assert [] == [line for line in copied if line not in narrow]
+
+
+def test_a_table_without_room_is_told_in_sentences(at_terminal, tmp_path):
+    """At 60 columns `advise` named a sender "postroa", and "d" below it."""
+    (tmp_path / "now.zone").write_text(LONG)
+    assert "postroad" in at_terminal(60, "advise", tmp_path / "now.zone")
