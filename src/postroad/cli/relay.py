@@ -55,7 +55,9 @@ def relay(
             from postroad.relay import serve
 
             if config is None and find() is None and (own := own_place(begins=True)):
-                screen.remark(f"no settings file: the spool is {spool or own.spool}, and mail is taken at {own.where}")
+                screen.remark(
+                    f"no settings file: the spool is {spool or own.spool}, and mail is accepted at {own.where}"
+                )
             await serve(load, is_split=workers == MOST)
 
     if workers > MOST:

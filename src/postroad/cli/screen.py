@@ -204,7 +204,7 @@ def working(name: str, counted: str = "computed") -> Iterator[Callable[[], None]
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn(f"{{task.completed:.0f}} {counted}"),
+        *([TextColumn(f"{{task.completed:.0f}} {counted}")] if counted else []),
         TimeElapsedColumn(),
     )
     with _moving(sys.stderr):
@@ -220,8 +220,10 @@ def working(name: str, counted: str = "computed") -> Iterator[Callable[[], None]
             bar.stop()
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run(main: Callable[[], Coroutine[Any, Any, T]], waiting: str = "") -> T:
     """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2.
+
+    `waiting` says at a terminal what it waits for, once that takes a moment.
 
     So does a limit on open files that is too low to work with: the loop itself would end with a traceback, or without a
     word.
@@ -232,7 +234,8 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     if problem := open_more():
         fail(problem)
-    with input_errors(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    shown = working(waiting, counted="") if waiting else nullcontext()
+    with input_errors(), shown, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main())
 
 

@@ -338,3 +338,36 @@ def test_a_table_without_room_is_told_in_sentences(at_terminal, tmp_path):
     """At 60 columns `advise` named a sender "postroa", and "d" below it."""
     (tmp_path / "now.zone").write_text(LONG)
     assert "postroad" in at_terminal(60, "advise", tmp_path / "now.zone")
+
+
+class AtOnce:
+    """A timer whose time has come."""
+
+    def __init__(self, _seconds, act):
+        self.start, self.cancel, self.join = act, lambda: None, lambda: None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lookup", "t1"),
+        ("route", "t1"),
+        ("check", "t1"),
+        ("tls", "t1"),
+        ("simulate", "t1"),
+        ("advise", "t1"),
+        ("compare", "t1", "t2"),
+        ("setups",),
+    ],
+    ids=" ".join,
+)
+def test_whoever_waits_sees_that_it_goes_on(words, monkeypatch):
+    """A silent name server or a firewall took ten seconds, in which a terminal showed nothing."""
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", written)
+    monkeypatch.setattr("threading.Timer", AtOnce)
+    monkeypatch.setenv("TERM", "xterm")
+    with suppress(SystemExit):
+        app([*words])
+    assert "0:00:00" in written.getvalue()

@@ -651,8 +651,8 @@ def test_tlsa_records_of_a_signed_zone_count(simulate, tmp_path):
     ("text", "why"),
     [
         (None, "cannot be read"),
-        ("mode: enforce\n", "is no valid MTA-STS policy: it has no line `version: STSv1`"),
-        ("version: STSv1\nmode: enforce\nmx: *\nmax_age: 1\n", "is no valid MTA-STS policy: line 3"),
+        ("mode: enforce\n", "is not a valid MTA-STS policy: it has no line `version: STSv1`"),
+        ("version: STSv1\nmode: enforce\nmx: *\nmax_age: 1\n", "is not a valid MTA-STS policy: line 3"),
     ],
 )
 def test_policy_that_cannot_be_used_is_told(simulate, tmp_path, text, why):

@@ -109,11 +109,11 @@ def switched(keys: Sequence[SigningKey], now: float, expiry_s: float) -> Iterato
         if key.state(now) is not KeyState.RETIRED:
             yield f"{title(key)} of {key.domain}: {state(key, now)}"
     yield ""
-    yield f"If the relay has not read the keys since, tell it now: {RELOAD}"
+    yield f"If the relay has not been reloaded since, run: {RELOAD}"
     ending = [key for key in keys if key.not_after < inf]
     for key in ending:
         at = removable_at(key, expiry_s)
-        when = "may be removed now" if now >= at else f"may be removed from {moment(at)} on"
+        when = "may be removed now" if now >= at else f"may be removed after {moment(at)}"
         yield f"The record {key.name} {when}, and its key file with it."
 
 

@@ -231,7 +231,7 @@ KINDS: Mapping[str, _Kind] = {
     "delivery": _Kind("", _drawn("timeline")),
     "trials": _Kind("Trials", _tried),
     "stops": _Kind("What stops mail", _told(_stops)),
-    "tls": _Kind("Who refuses for want of TLS", _told(_refused), follows=True),
+    "tls": _Kind("Who refuses for lack of TLS", _told(_refused), follows=True),
     "dns": _Kind("What is asked of DNS", _told(_asked), follows=True),
     "basis": _Kind("What the figures rest on", _told(_rests_on), follows=True),
     "recipients": _Kind("Recipients of one message", _answered, is_titled=True),

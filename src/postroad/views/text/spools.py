@@ -51,7 +51,7 @@ def moved_lines(moved: Moved, source: str, target: str) -> Iterator[str]:
     yield f"  {moved.finished} finished messages"
     yield f"  {moved.lessons} lessons"
     if moved.resumed:
-        yield f"  {moved.resumed} more that an interrupted run had left on their way"
+        yield f"  {moved.resumed} more that an interrupted run had left in transit"
     if moved.is_complete:
         yield "nothing is left"
         return

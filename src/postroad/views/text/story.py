@@ -17,8 +17,8 @@ WISHES = {
     TlsWish.OPTIONAL: 'Its sender wrote "TLS-Required: No" (RFC 8689): it goes even where DANE or MTA-STS forbid that.',
 }
 RETURNED = (
-    "It requires TLS (REQUIRETLS), but its reverse-path is null, as a report's is: it goes as usual mail does, for it"
-    " is rather delivered than protected (RFC 8689 section 5)."
+    "It requires TLS (REQUIRETLS), but its reverse-path is null, as a report's is: it is sent like other mail, because"
+    " delivery matters more than protection here (RFC 8689 section 5)."
 )
 
 
