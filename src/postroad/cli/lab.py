@@ -173,15 +173,10 @@ def _ask(request: dict[str, str], control: Path | None, *, json: bool) -> None:
 def try_(
     command: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="COMMAND...", help="The command that sends one message; {to}, {from} and {domain} are filled in."
-        ),
+        typer.Argument(metavar="COMMAND...", help="It sends one message; {to}, {from} and {domain} are filled in."),
     ] = None,
     daemon: Annotated[
-        str,
-        typer.Option(
-            metavar="COMMAND", help="Keep this running meanwhile: the server to which COMMAND hands the mail."
-        ),
+        str, typer.Option(metavar="COMMAND", help="Keep this running meanwhile: the server behind COMMAND.")
     ] = "",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="SITUATION", help="Only this situation; may be repeated.")

@@ -215,11 +215,12 @@ def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:
             by.setdefault((len(each.waits), each.surely), []).append(each.sender)
     for (count, surely), names in sorted(by.items()):
         fewer = "" if surely else ", or fewer"
-        yield f"Some waits from the loss of {counted(count, 'machine')} on{fewer}: {view.mix.whom(names)}."
+        down = f"{counted(count, 'machine')} {'is' if count == 1 else 'are'} down"
+        yield f"Some mail waits once {down}{fewer}: {view.mix.whom(names)}."
     if by or not card.losses:
         return
     if len(card.losses) == 1:
-        yield f"{'Other mail does not wait' if short else 'No mail waits'} before that."
+        yield f"Losing fewer servers delays no {'other ' if short else ''}mail."
     else:
         yield f"No {'other ' if short else ''}sender's mail waits until all of it stops."
 
