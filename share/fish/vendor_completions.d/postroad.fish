@@ -376,7 +376,7 @@ complete -c postroad -n '__postroad_below lab faults' -l control -r -F -d 'The l
 complete -c postroad -n '__postroad_below lab faults' -l words -d 'List all faults, and what each does.'
 complete -c postroad -n '__postroad_below lab faults' -l json -d 'Print one JSON object (docs/reference/json.md).'
 complete -c postroad -n '__postroad_below lab faults' -s h -l help -d 'Show this message and exit.'
-complete -c postroad -n '__postroad_below lab try' -l daemon -x -d 'Keep this running meanwhile: the server to which COMMAND hands the mail.'
+complete -c postroad -n '__postroad_below lab try' -l daemon -x -d 'Keep this running meanwhile: the server behind COMMAND.'
 complete -c postroad -n '__postroad_below lab try' -l only -x -d 'Only this situation; may be repeated.'
 complete -c postroad -n '__postroad_below lab try' -l limit -x -d 'Time limit for a message. [default: 150.0; 1<=x<=86400]'
 complete -c postroad -n '__postroad_below lab try' -l settle -x -d 'A message is over when nothing has happened for this long. [default: 5.0; 0.1<=x<=3600]'

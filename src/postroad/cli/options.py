@@ -13,8 +13,8 @@ Domain = Annotated[
     str | None,
     typer.Argument(
         metavar="DOMAIN",
-        help="A domain, mailbox or address literal, a zone file, or a reference set-up: t1 to t6, one, filter; "
-        "./t1 is a file.",
+        help="A domain, mailbox or address literal, a zone file, or a reference set-up, such as two-equal "
+        "(`postroad setups` lists them); ./two-equal is a file.",
     ),
 ]
 Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Subject = Annotated[
     str | None,
     typer.Argument(
-        metavar="DOMAIN", help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter; ./t1 is a file."
+        metavar="DOMAIN", help="A domain, a zone file, or a reference set-up, such as two-equal; ./two-equal is a file."
     ),
 ]
 Of = options.Of

@@ -187,7 +187,7 @@ def test_record_to_publish_is_told_where_none_matches():
         (HEAD + HOSTS, {"faults": {11: "refuse", 12: "close"}, "mode": "dane-only"},
          "example.com: mail is deferred (4.7.5); mx1.example.com and mx2.example.com are passed over"),
         (HEAD + HOSTS, {"faults": {11: "refuse", 12: "g421"}},
-         "example.com: nobody can say now what would happen to mail: "
+         "example.com: what would happen to mail is unknown: "
          "no session with mx1.example.com and mx2.example.com"),
         (HEAD + "@ MX 0 .\n", {}, "example.com accepts no mail: its only MX is the null MX (RFC 7505) (5.1.10)"),
     ],

@@ -135,7 +135,7 @@ def test_a_message_that_cannot_be_kept_is_refused(config):
         "nobody has no alias": {"recipients": ["nobody"]},
         "no recipient in recipients": {"recipients": []},
         "cannot be read": {"config": config.parent / "none.toml"},
-        "no spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
+        "not a spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
         "is no place": {"spool": ""},
         "spool: 5 is not of type str or Path": {"spool": 5},
     }
