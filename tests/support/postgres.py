@@ -19,6 +19,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import asyncpg
+from tests.support.memory import fast_folder
 
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, connections
 from postroad.spool.postgres.connections import DatabaseConnections
@@ -34,6 +35,7 @@ TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "ticket", "re
 _RUN = uuid4().hex[:12]  # its processes are forks of this one
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
 WIPE += "; UPDATE postroad.spool SET version = 2, serves = 1, remembers_from = '-infinity'"
+WIPE += "; DROP TABLE IF EXISTS postroad.moving"
 
 # When the last of a run of tests has ended: crash the server, which removes its pidfile last
 END = """
@@ -87,17 +89,10 @@ class Server:
         )  # fmt: skip
 
 
-def room_for_a_server():
-    """A folder for servers: in memory, if it is large. What survives the end of a process survives it there, too."""
-    memory = Path("/dev/shm")
-    has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
-    return memory if has_room else Path(tempfile.gettempdir())
-
-
 @cache
 def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
-    server = Server(room_for_a_server() / f"postroad-{_RUN}", FAST)
+    server = Server(fast_folder() / f"postroad-{_RUN}", FAST)
     server.root.mkdir(exist_ok=True)
     lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -141,6 +136,7 @@ def database(name=""):
 
 
 _KEPT = {}  # URL -> idle connections
+_POOLED = {}  # URL -> whether a pooler is in front of it
 
 
 class Kept(DatabaseConnections):
@@ -156,6 +152,12 @@ class Kept(DatabaseConnections):
                 return self.wrap(db)
         return self.wrap(await super()._open(statements))
 
+    async def _connect(self):
+        self._is_pooled = _POOLED.get(self._url)
+        db = await super()._connect()
+        _POOLED[self._url] = self._is_pooled
+        return db
+
     async def close(self):
         _KEPT.setdefault(self._url, []).extend(map(self.unwrap, self._idle))
         self._idle = []
@@ -169,25 +171,36 @@ def loop():
 
 
 async def end():
-    """No story is left: close what outlived the others."""
+    """No story is left: close what outlived the others, also where the server is gone by now."""
     for idle in _KEPT.values():
         for db in idle:
-            await db.close()
+            db.terminate()
+    await asyncio.sleep(0)  # a turn of the loop closes them
 
 
-async def _wiped(db):
-    """Leave nothing of the story before."""
-    if await db.fetchval("SELECT to_regclass('postroad.spool') IS NOT NULL"):
-        await db.execute(WIPE)
+@asynccontextmanager
+async def a_client(where):
+    """A connection for statements of a story's own, one of those that outlive it."""
+    connections = Kept(where, "")
+    try:
+        async with connections.lent() as db:
+            yield Kept.unwrap(db)
+    finally:
+        await connections.close()
+
+
+async def wipe(where):
+    """Leave nothing of the story before, but the spool."""
+    async with a_client(where) as db:
+        if await db.fetchval("SELECT to_regclass('postroad.spool') IS NOT NULL"):
+            await db.execute(WIPE)
 
 
 @asynccontextmanager
 async def nodes(*names, url=None, **settings):
     """Spools of these nodes, on an empty database."""
     where = url or database()
-    async with Kept(where, "").lent() as db:
-        await _wiped(db)
-        _KEPT.setdefault(where, []).append(Kept.unwrap(db))
+    await wipe(where)
     spools = []
     try:
         with patch("postroad.spool.postgres.spool.DatabaseConnections", Kept):

@@ -7,10 +7,10 @@ Rule 3: what a command needs is imported when it runs, so that `--help` is there
 Stops: `advise`, `check`, `compare`, `config`, `demo`, `dkim`, `explain`, `importing`, `lab`, `lookup`, `queue`,
 `relay`, `route`, `rules`, `send`, `senders`, `sendmail`, `setups`, `simulate`, `spool`, `tls`, `tls_report` (the
 commands). Of several: `commands` (each by its name), `root` (the tree of them all), `tree` (its groups), `options`,
-`check_run` (what `check` is made of), `sender_options` (records and senders), `workload` and `replies` (of
-`simulate`), `mailers` (of `route` and `tls`), `opened` (how the queue is found), `cluster` (of `demo`), `lab_up` and
-`lab_try` (of `lab`). What is shown: `door` (what stands in place of stdout), `lines` (plain ones), `screen` (all else,
-and the exit codes).
+`check_run` (what `check` is made of), `sender_options` (records and senders), `workload` and `replies` (of `simulate`),
+`mailers` (of `route` and `tls`), `opened` (how the queue is found), `cluster` (of `demo`), `lab_up` and `lab_try` (of
+`lab`), `deliverer` (of `relay`). What is shown: `door` (what stands in place of stdout), `lines` (plain ones), `screen`
+(all else, and the exit codes).
 """
 
 from __future__ import annotations

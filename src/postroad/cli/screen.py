@@ -230,12 +230,13 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], waiting: str = "") -> T:
     """
     import asyncio
 
+    from postroad.build import loop_factory
     from postroad.net import open_more
 
     if problem := open_more():
         fail(problem)
     shown = working(waiting, counted="") if waiting else nullcontext()
-    with input_errors(), shown, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with input_errors(), shown, asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main())
 
 
@@ -345,11 +346,3 @@ def _drawn(table: Table, *, is_whole: bool = False) -> RenderableType:
     for row in table.rows:
         drawn.add_row(*(_text([cell]) for cell in row))
     return drawn
-
-
-def _loop_factory() -> Callable[[], Any] | None:
-    try:
-        import uvloop
-    except ImportError:  # no uvloop for Windows: asyncio's own loop does the same, slower
-        return None
-    return uvloop.new_event_loop

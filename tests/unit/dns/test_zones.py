@@ -237,7 +237,7 @@ def test_signatures_are_left_out():
 def lookup(name, kind):
     """A lookup as four lists of lines, code first."""
     answer = ZONES.zone_data.lookup(dns.name.from_text(name), dns.rdatatype.from_text(kind))
-    sections = (answer.answer, answer.authority, answer.additional)
+    sections = (answer.answer, answer.authority, ZONES.zone_data.additional(answer))
     return dns.rcode.to_text(answer.rcode), *[
         [line for rrset in part for line in str(rrset).splitlines()] for part in sections
     ]
