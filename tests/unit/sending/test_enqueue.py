@@ -136,7 +136,7 @@ def test_a_message_that_cannot_be_kept_is_refused(config):
         "no recipient in recipients": {"recipients": []},
         "cannot be read": {"config": config.parent / "none.toml"},
         "not a spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
-        "is no place": {"spool": ""},
+        "is not a spool": {"spool": ""},
         "spool: 5 is not of type str or Path": {"spool": 5},
     }
     for why, given in wrong.items():
