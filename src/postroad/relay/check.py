@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +30,8 @@ def _of_rules(config: Config) -> Iterator[str]:
     named |= {f"check.accept[{number}].rule": each.rule for number, each in enumerate(config.check.accept, 1)}
     if not named:
         return
+    from difflib import get_close_matches  # noqa: PLC0415  # as below
+
     from postroad.rules import RULES  # noqa: PLC0415  # all rules take 60 ms to load
 
     for key, rule in named.items():

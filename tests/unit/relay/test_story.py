@@ -113,8 +113,8 @@ def test_story_goes_from_acceptance_to_what_is_next():
     told = list(tell(Story(MAIL, (waiting,), (record(),))))
     assert "Message 01TEST from a@example.net to b@example.com, 100 octets." == told[0]
     assert (
-        "Waiting for b@example.com, tried again 2027-01-15 08:05:00 UTC; the last answer was: deferred: refused."
-        == told[-1]
+        "Mail to b@example.com is waiting; the next attempt is 2027-01-15 08:05:00 UTC;"
+        " the last answer was: deferred: refused." == told[-1]
     )
 
 
@@ -125,7 +125,7 @@ def test_which_node_did_what_is_told_where_it_has_a_name_of_its_own():
         it = Story(
             MAIL, (Listed(Parcel(1, "example.com", MAIL, 1.0), State.CLAIMED, node),), (replace(record(), node=node),)
         )
-        lines.append([line for line in tell(it) if line.startswith(("Attempt", "Being"))])
+        lines.append([line for line in tell(it) if line.startswith(("Attempt", "Mail"))])
     assert lines[0] == lines[1]
     assert [f"Attempt 1, {moment(1_800_000_001.0)} by the node mx1.example, for b@example.com:"] == lines[2][:1]
-    assert ["Being delivered now by the node mx1.example to b@example.com."] == lines[2][1:]
+    assert ["Mail to b@example.com is being delivered now by the node mx1.example."] == lines[2][1:]

@@ -70,7 +70,7 @@ def checked(key: SigningKey, published: PublishedKey, now: float, expiry_s: floa
         for fault in each.faults:
             where.setdefault(fault.why, []).append(each.place)
     for why, places in where.items():
-        yield f"  {why}: {listing(places, 4)}"
+        yield f"  at {listing(places, 4)}: {why}"
     for why in published.unsure:
         yield f"  inconclusive: {why}"
     if key.not_after <= now and (good or where) and not published.is_missing:
