@@ -340,7 +340,7 @@ def _drawn(table: Table, *, is_whole: bool = False) -> RenderableType:
     from rich.table import Table as Grid
 
     drawn = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(table.heads))
-    for place, head in enumerate(table.heads):
+    for place, head in enumerate(table.heads or [""] * max(map(len, table.rows), default=0)):
         side: Literal["left", "right"] = "right" if head in table.right else "left"
         drawn.add_column(head, justify=side, header_style="bold", overflow="fold", no_wrap=is_whole and not place)
     for row in table.rows:

@@ -184,6 +184,18 @@ def spool(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize("heads", [(), ("name", "value")])
+def test_a_word_longer_than_its_cell_is_all_there(heads, monkeypatch):
+    """A long address in `queue show` ended in an ellipsis."""
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stdout", written)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    screen.Screen().table(screen.Table(heads, [("to", "postmaster@" + "x" * 60)]))
+    assert 60 == written.getvalue().count("x")
+
+
 def test_a_cell_begins_no_row(capsys):
     """In a table a text takes the lines that it needs, and those are its own."""
     seen = _seen(lambda: screen.Screen().table(screen.Table(("id", "said"), [("1", "a\n2  b"), ("3", "c")])), capsys)
