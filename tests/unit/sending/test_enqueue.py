@@ -132,7 +132,7 @@ def test_a_message_that_cannot_be_kept_is_refused(config):
     """An InputError with what is wrong; a password in a URL is in none of them."""
     wrong = {
         "larger than limits.message_size, 2000": {"message": "x" * 2001},
-        "nobody has no alias": {"recipients": ["nobody"]},
+        "there is no alias for nobody": {"recipients": ["nobody"]},
         "no recipient in recipients": {"recipients": []},
         "cannot be read": {"config": config.parent / "none.toml"},
         "not a spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
