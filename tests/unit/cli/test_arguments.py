@@ -47,7 +47,8 @@ def test_a_zone_file_and_a_set_up_are_taken_by_all(what):
 
 
 @pytest.mark.parametrize(
-    ("command", "setup"), [*((each, "t1") for each in COMMANDS), *(("lookup", each) for each in SETUPS_BY_NAME if each != "t1")]
+    ("command", "setup"),
+    [*((each, "t1") for each in COMMANDS), *(("lookup", each) for each in SETUPS_BY_NAME if each != "t1")],
 )
 def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
     """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
