@@ -16,6 +16,7 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 MOST = 64 * 1024**2  # octets; a zone file of a million records has less
+_PIECE = 256 * 1024  # octets; nearly every file has less
 _NOT_PLAIN = "is not a regular file"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -36,7 +37,9 @@ def read_octets(path: Path | str, most: int = MOST) -> bytes | Unreadable:
 def read_stream(file: BinaryIO, name: str, most: int = MOST) -> bytes | Unreadable:
     """What is left of an open file, as standard input."""
     try:
-        octets = file.read(most + 1)
+        octets = file.read(min(_PIECE, most + 1))
+        if len(octets) == _PIECE:  # who asks for 64 MiB at once has the kernel map them, and take them away again
+            octets += file.read(most + 1 - _PIECE)
     except OSError as problem:
         return _unreadable(name, problem)
     return octets if len(octets) <= most else _too_long(name, most)

@@ -160,7 +160,7 @@ class Nameserver:
         if found.is_signed and (query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO):  # RFC 6840 section 5.8
             response.flags |= dns.flags.AD
         response.answer = [self._ordered(rrset) for rrset in found.answer]
-        response.authority, response.additional = list(found.authority), list(found.additional)
+        response.authority, response.additional = list(found.authority), list(self.zones.additional(found))
         return response
 
     def _ordered(self, rrset: dns.rrset.RRset) -> dns.rrset.RRset:
