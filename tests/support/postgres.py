@@ -51,14 +51,22 @@ class Server:
     def __init__(self, root, options=""):
         self.root = root
         self.data = root / "data"
+        self.kept = root / "kept"
         self.options = f"{SMALL} {options} -c unix_socket_directories={root}"
 
     def make(self):
         """Make the folder and what is in it."""
-        self.root.mkdir(mode=0o755, exist_ok=True)
-        if user := _user():
-            os.chown(self.root, user, -1)
+        self._make_root()
         self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+    def make_like(self, other):
+        """The same, as what another one kept of its own: in a tenth of the time."""
+        self._make_root()
+        self._do("cp", "-a", other.kept, self.data)
+
+    def keep(self):
+        """Keep what was made, for others that begin the same way."""
+        self._do("cp", "-a", self.data, self.kept)
 
     def start(self):
         """Return when it answers."""
@@ -81,12 +89,20 @@ class Server:
         return _binary(name), os.environ
 
     def _run(self, name, *arguments):
-        """Run one of its programs, as a user who may."""
+        """Run one of its programs."""
         program, environment = self.program(name)
+        self._do(program, *arguments, env=environment)
+
+    def _do(self, *command, env=None):
+        """Run a command, as a user who may."""
         subprocess.run(
-            [program, *arguments], user=_user(), env=environment, check=True, cwd="/",
-            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            command, user=_user(), env=env, check=True, cwd="/", stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        )
+
+    def _make_root(self):
+        self.root.mkdir(mode=0o755, exist_ok=True)
+        if user := _user():
+            os.chown(self.root, user, -1)
 
 
 @cache
@@ -100,6 +116,7 @@ def shared():
         os.mkfifo(pipe)
         pipe.chmod(0o666)
         server.make()
+        server.keep()
         server.start()
         _holder(pipe)
         # By us, not by the server's user, who may not remove a folder of a /dev/shm that is ours alone
@@ -202,14 +219,14 @@ async def nodes(*names, url=None, **settings):
     where = url or database()
     await wipe(where)
     spools = []
-    try:
-        with patch("postroad.spool.postgres.spool.DatabaseConnections", Kept):
+    with patch("postroad.spool.postgres.spool.DatabaseConnections", Kept):  # also for those that a story opens
+        try:
             for name in names:
                 spools.append(await PostgresSpool.open(where, node=name, accepted=UNSAFE, **settings))  # noqa: PERF401
-        yield spools
-    finally:
-        for spool in spools:
-            await spool.close()
+            yield spools
+        finally:
+            for spool in spools:
+                await spool.close()
 
 
 @cache

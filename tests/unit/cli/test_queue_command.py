@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import fill
+from tests.support.waiting import lay
 from tests.support.waiting import mail as _mail
 from typer.testing import CliRunner
 
@@ -23,8 +23,7 @@ from postroad.spool.sqlite import SqliteSpool
 @pytest.fixture
 def spool(tmp_path):
     """A spool with a message to two domains, tried at one of them, and a report."""
-    asyncio.run(fill(tmp_path))
-    return tmp_path
+    return lay(tmp_path)
 
 
 @pytest.fixture

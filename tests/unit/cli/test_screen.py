@@ -1,7 +1,6 @@
 """One door to the screen: nothing goes round it, and nothing that a stranger wrote is obeyed behind it."""
 
 import ast
-import asyncio
 import io
 import json
 import re
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sources import SOURCE, nodes
+from tests.support.waiting import lay
 from typer.testing import CliRunner
 
 from postroad.cli import door, screen
@@ -162,8 +162,7 @@ def test_a_screen_that_fails_holds_up_no_mail():
         watched.end()
 
 
-@pytest.fixture
-def spool(tmp_path):
+async def _hostile(path):
     """A spool with a message whose every text is a stranger's, tried once."""
     boxes = tuple(Recipient(Mailbox(f'"{HOSTILE}"', "example.org"), orcpt=f"rfc822;{HOSTILE}") for _ in range(1))
     body = b"Subject: x\r\n\r\nx\r\n"
@@ -173,15 +172,16 @@ def spool(tmp_path):
     contact = Contact(Target(HOSTILE, ip_address("192.0.2.1"), 10), 0.0, 1.0, Phase.RCPT, said, {0: said}, HOSTILE)
     done = Attempt("example.org", (said,), (contact,), 7, 1.0)
     record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in boxes]})
+    queue = await SqliteSpool.open(path, node="relay")
+    (parcel,) = await queue.add(mail, body, claim=True)
+    await queue.settle([Settlement(parcel, boxes, time.time() + 3600, record, said=f"450 {HOSTILE}")], time.time())
+    await queue.close()
 
-    async def fill():
-        queue = await SqliteSpool.open(tmp_path, node="relay")
-        (parcel,) = await queue.add(mail, body, claim=True)
-        await queue.settle([Settlement(parcel, boxes, time.time() + 3600, record, said=f"450 {HOSTILE}")], time.time())
-        await queue.close()
 
-    asyncio.run(fill())
-    return tmp_path
+@pytest.fixture
+def spool(tmp_path):
+    """Such a spool."""
+    return lay(tmp_path, _hostile)
 
 
 @pytest.mark.parametrize("heads", [(), ("name", "value")])
@@ -245,7 +245,7 @@ def test_without_json_an_error_is_a_sentence():
 
 
 @pytest.mark.parametrize(("settings", "is_coloured"), [({"FORCE_COLOR": "1"}, True), ({}, False)])
-@pytest.mark.parametrize("words", [["check", "t1"], ["simulate", "t1"], ["route", "t1"]])
+@pytest.mark.parametrize("words", [["check", "t1"], ["simulate", "t1", "--sender", "exim"], ["route", "t1"]])
 def test_colour_can_be_forced_into_a_pipe(words, settings, is_coloured):
     """FORCE_COLOR, for a log or a pager that shows it; NO_COLOR has the last word."""
     for more, expected in (({}, is_coloured), ({"NO_COLOR": "1"}, False)):

@@ -126,9 +126,9 @@ def test_what_stands_in_front(tell):
     """It comes out first, counts as part of the body, and is gone with it."""
 
     async def story(spool):
-        for case in product(PIECES, RESTS, [True, False]):
+        for number, case in enumerate(product(PIECES, RESTS)):
             front = f"Front: {case}\r\n".encode()
-            parcel, body = await claimed(spool, *case, front)
+            parcel, body = await claimed(spool, *case, front, at_once=bool((number + number // len(RESTS)) % 2))
             assert body == await octets(spool, parcel.mail), case
             assert spool.at_hand(parcel.mail) in (None, body), case
             assert body == await octets(spool, parcel.mail), "it is read as often as it is tried"
@@ -142,14 +142,14 @@ def test_what_stands_in_front(tell):
     tell(story)
 
 
-async def claimed(spool, pieces, rest, claim, front):
+async def claimed(spool, pieces, rest, front, *, at_once):
     """The parcel of a message of these pieces and this rest, claimed as it is added or later, and its body."""
     body = front + b"".join(PIECES[pieces]) + RESTS[rest]
-    mail = letter(f"{pieces} {rest} {claim}", size=len(body))
+    mail = letter(f"{pieces} {rest}", size=len(body))
     for piece in PIECES[pieces]:
         await spool.write(mail.id, piece)
-    parcels = await spool.add(mail, RESTS[rest], claim=claim, front=front)
-    (parcel,) = parcels if claim else await spool.claim(NOW, 1, each=1)
+    parcels = await spool.add(mail, RESTS[rest], claim=at_once, front=front)
+    (parcel,) = parcels if at_once else await spool.claim(NOW, 1, each=1)
     return parcel, body
 
 

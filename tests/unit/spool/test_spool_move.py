@@ -217,7 +217,7 @@ def test_kill_9_in_the_middle_of_a_move(tmp_path, source):
         assert ({}, [(), ()]) == (await seen(places[0]))[:2]
 
     expected = play(before())
-    for lines in (9, 17, 25, 31):
+    for lines in (9, 17, 24, 25, 26, 31):
         killed(moving, lines)
     play(after())
 

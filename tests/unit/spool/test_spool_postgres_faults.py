@@ -11,7 +11,7 @@ from tests.support import moves
 from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from tests.support.memory import fast_folder
-from tests.support.postgres import Kept, Server, database, loop, nodes, wipe
+from tests.support.postgres import Kept, Server, database, loop, nodes, shared, wipe
 
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
@@ -162,7 +162,7 @@ def test_a_server_that_crashes_and_comes_back():
     And where somebody tells it not to wait for its standby, nobody is told that their mail is safe, until it is.
     """
     server = Server(fast_folder() / f"postroad-crash-{os.getpid()}")
-    server.make()
+    server.make_like(shared())
     server.start()
     try:
         accepted, told, waiting = asyncio.run(crash(server))
