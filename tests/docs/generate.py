@@ -77,7 +77,7 @@ def _help(words):
     """What `postroad WORDS --help` prints in a terminal of 100 columns, two of which stay free."""
     printed = io.StringIO()
     with redirect_stdout(printed), suppress(SystemExit):
-        get_command(app).main([*words, "--help"], prog_name="python -m postroad", terminal_width=98)
+        get_command(app).main([*words, "--help"], prog_name="postroad", terminal_width=98)
     return printed.getvalue()
 
 

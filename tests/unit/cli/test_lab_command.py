@@ -89,9 +89,9 @@ def test_a_slip_is_told_with_its_fix(tmp_path):
                 "no exchanger of this lab is at mail9; did you mean mail2 or mail1?",
             ),
             ("up", "--fault", "mail1=refus"): (2, "did you mean refuse?"),
-            ("up", "--fault", "refuse"): (2, "write NAME=FAULT or ADDRESS=FAULT, as mail1=refuse"),
+            ("up", "--fault", "refuse"): (2, "write NAME=FAULT or ADDRESS=FAULT, such as mail1=refuse"),
             ("up", "--certificate", "mail9=good"): (2, "no exchanger of this lab is at mail9"),
-            ("up", "--control", tmp_path / "file"): (2, "this file is no socket"),
+            ("up", "--control", tmp_path / "file"): (2, "this file is not a socket"),
             ("up", "--control", tmp_path / "no" / "c"): (2, "name a path in a folder that you may write"),
             ("up", "--control", tmp_path / ("x" * 99)): (2, "at most 100 octets"),
             ("up", "--zone", tmp_path / "zone"): (2, f"{tmp_path}/zone:3: "),
@@ -136,4 +136,4 @@ def test_what_is_no_lab_is_said_to_be_none(tmp_path):
         async with await asyncio.start_unix_server(garbage, tmp_path / "c"):
             return await asyncio.to_thread(said, "faults", "--control", tmp_path / "c")
 
-    assert "is no lab" in asyncio.run(whole())[2]
+    assert "is not a lab" in asyncio.run(whole())[2]

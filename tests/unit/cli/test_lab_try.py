@@ -68,7 +68,7 @@ def test_a_slip_is_told_before_anything_is_begun(monkeypatch):
     cases = {
         (): (2, "give the command that sends a message"),
         ("--", "no-such-command", "{to}"): (2, "no-such-command: there is no such command"),
-        ("--", "true"): (2, "the command says nowhere whom to send to; write {to} there"),
+        ("--", "true"): (2, "the command does not say whom to send to; put {to} in it"),
         ("--only", "equal", "--", "true", "{to}"): (2, "there is no such situation; did you mean equals?"),
         ("--only", "x", "--", "true", "{to}"): (2, "there is no such situation; there are equals,"),
         ("--daemon", "'", "--", "true", "-t"): (2, "quote it as in a shell"),

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import time
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
@@ -186,6 +187,18 @@ def spool(tmp_path):
     return lay(tmp_path, _hostile)
 
 
+@pytest.mark.parametrize("heads", [(), ("name", "value")])
+def test_a_word_longer_than_its_cell_is_all_there(heads, monkeypatch):
+    """A long address in `queue show` ended in an ellipsis."""
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stdout", written)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    screen.Screen().table(screen.Table(heads, [("to", "postmaster@" + "x" * 60)]))
+    assert 60 == written.getvalue().count("x")
+
+
 def test_a_cell_begins_no_row(capsys):
     """In a table a text takes the lines that it needs, and those are its own."""
     seen = _seen(lambda: screen.Screen().table(screen.Table(("id", "said"), [("1", "a\n2  b"), ("3", "c")])), capsys)
@@ -286,3 +299,90 @@ def test_no_table_breaks_a_word_where_there_is_room_on_its_side(count, width, mo
     words = door.COLOUR.sub("", written.getvalue()).split()
     assert [] == [head for head in HEADS if head not in words]
     assert count == sum(word in {row[0] for row in rows} for word in words)
+
+
+@pytest.fixture
+def at_terminal(monkeypatch):
+    """What a command shows at a terminal of this width, without its paint."""
+
+    def shown(width, *words):
+        written = io.StringIO()
+        written.isatty = lambda: True
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", written)
+            for name, value in {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}.items():
+                patch.setenv(name, value)
+            with suppress(SystemExit):
+                app([str(word) for word in words])
+        return [line.rstrip() for line in door.COLOUR.sub("", written.getvalue()).splitlines()]
+
+    return shown
+
+
+LONG = """$ORIGIN a-customer-with-a-long-name.example.
+$TTL 3600
+@ SOA ns1 host 1 2 3 4 5
+@ NS ns1
+ns1 A 203.0.113.53
+@ MX 10 the-first-of-the-mail-servers
+the-first-of-the-mail-servers A 203.0.113.11
+"""
+COPIED = re.compile(r"[-+; ]*[\w.-]+\.(?: \d+)? IN [A-Z]+ .*|; v=DKIM1.*")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("advise", "now"), ("compare", "now", "planned"), ("check", "now"), ("setups",), ("dkim", "record")],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_people_copy_is_never_broken(words, at_terminal, tmp_path):
+    """Where a record was wrapped at 40 columns, the zone into which it was pasted could not be read."""
+    (tmp_path / "now.zone").write_text(LONG)
+    (tmp_path / "planned.zone").write_text(LONG + "@ MX 20 the-backup-of-the-mail-servers.example.net.\n")
+    keys = ["--keys", tmp_path] if "dkim" in words else []
+    if keys:
+        assert 0 == CliRunner().invoke(app, ["dkim", "new", "example.com", *map(str, keys)]).exit_code
+    command = [tmp_path / f"{word}.zone" if word in ("now", "planned") else word for word in words]
+    narrow, wide = at_terminal(40, *command, *keys), at_terminal(1000, *command, *keys)
+    copied = [line for line in wide if COPIED.fullmatch(line.removeprefix("    fix     "))]
+    assert copied
+    assert [] == [line for line in copied if line not in narrow]
+
+
+def test_a_table_without_room_is_told_in_sentences(at_terminal, tmp_path):
+    """At 60 columns `advise` named a sender "postroa", and "d" below it."""
+    (tmp_path / "now.zone").write_text(LONG)
+    assert "postroad" in at_terminal(60, "advise", tmp_path / "now.zone")
+
+
+class AtOnce:
+    """A timer whose time has come."""
+
+    def __init__(self, _seconds, act):
+        self.start, self.cancel, self.join = act, lambda: None, lambda: None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lookup", "t1"),
+        ("route", "t1"),
+        ("check", "t1"),
+        ("tls", "t1"),
+        ("simulate", "t1"),
+        ("advise", "t1"),
+        ("compare", "t1", "t2"),
+        ("setups",),
+    ],
+    ids=" ".join,
+)
+def test_whoever_waits_sees_that_it_goes_on(words, monkeypatch):
+    """A silent name server or a firewall took ten seconds, in which a terminal showed nothing."""
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", written)
+    monkeypatch.setattr("threading.Timer", AtOnce)
+    monkeypatch.setenv("TERM", "xterm")
+    with suppress(SystemExit):
+        app([*words])
+    assert "0:00:00" in written.getvalue()

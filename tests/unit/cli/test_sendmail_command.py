@@ -101,7 +101,7 @@ def test_who_has_no_alias_is_refused_at_once(send, settings, capsys):
     """67, EX_NOUSER, with the setting that is missing: else the message and its report would be lost silently."""
     assert 67 == send("nobody", "a@example.org")
     assert (
-        "sendmail: nobody@relay.example.net: this machine has no mailboxes, and nobody has no alias;"
+        "sendmail: nobody@relay.example.net: this machine has no mailboxes, and there is no alias for nobody;"
         f" set an address for it in [aliases] of {settings}\n"
     ) == capsys.readouterr().err
     assert [] == _kept(settings)

@@ -221,7 +221,7 @@ def test_spool_that_cannot_be_read_leaves_the_answer_open(postroad_lab, relay, n
         status, found["conclusive"], found["sts"][0]["mode"], found["sts"][0]["kept"],
     )  # fmt: skip
     why = "was made by a newer Postroad" if newer else "is not a database, or is damaged"
-    said = "example.com: nobody can say what the relay would do, for the policies it has kept are not known"
+    said = "example.com: what the relay would do is unknown, because the policies in its spool cannot be read"
     assert (True, said, "By the policy published now: ") == (
         why in found["kept_unknown"], text.splitlines()[0], text.splitlines()[2][:29],
     ), text  # fmt: skip
