@@ -71,7 +71,8 @@ class DatabaseSpool:
         from tests.support.memory import fast_folder
         from tests.support.postgres import Server
 
-        root = fast_folder() / folder.name if in_memory else folder / "server"
+        root = fast_folder() / f"{folder.name}-server" if in_memory else folder / "server"
+        self.folder = folder
         self.server = Server(root)
         self.where = self.server.url()
         self.pooler = root / "bouncer" if is_pooled else None  # the folder of its socket
@@ -80,7 +81,7 @@ class DatabaseSpool:
 
     async def make(self):
         """Start the server."""
-        self.server.root.parent.chmod(0o755)  # the server may be another user's
+        self.folder.chmod(0o755)  # the server may be another user's
         await asyncio.to_thread(self._make)
 
     def _make(self):
