@@ -95,7 +95,9 @@ def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password="")  # else OpenSSL would ask for one at the terminal
     except (OSError, ssl.SSLError):
         both = f"{certificate} and {key or 'its key'}"
-        raise InputError(f"{both} are no pair, or damaged; choose a certificate and the key it was made for") from None
+        raise InputError(
+            f"{both} do not belong together, or are damaged; choose a certificate and its own key"
+        ) from None
     return context
 
 

@@ -1,7 +1,7 @@
 """The command line (floor 8): one file per command; each has arguments, one call and one exit status.
 
 Rule 1: a command decides nothing. It reads its arguments, calls a room, and shows the answer.
-Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 wrong usage, 3 temporary or inconclusive.
+Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 usage error, 3 temporary or inconclusive.
 Rule 3: what a command needs is imported when it runs, so that `--help` is there at once.
 
 Stops: `advise`, `check`, `compare`, `config`, `demo`, `dkim`, `explain`, `importing`, `lab`, `lookup`, `queue`,

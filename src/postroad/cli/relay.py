@@ -47,7 +47,7 @@ def relay(
             return loaded.model_copy(update={"spool": loaded.spool.moved_to(place_of(spool))}) if spool else loaded
 
         if config is None and find() is None and (own := own_place(begins=True)):
-            screen.remark(f"no settings file: the spool is {spool or own.spool}, and mail is taken at {own.where}")
+            screen.remark(f"no settings file: the spool is {spool or own.spool}, and mail is accepted at {own.where}")
         await serve(load, is_split=workers == MOST)
 
     if workers > MOST:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
@@ -18,9 +18,6 @@ from postroad.rewrite import (
     Rewriting,
     parse_sender_rules,
 )
-
-if TYPE_CHECKING:
-    from postroad.config.model import Config
 
 SenderTable = Annotated[Mapping[str, str], PlainValidator(read_rules)]
 HeaderTable = Annotated[Mapping[str, str], PlainValidator(read_headers)]
@@ -45,11 +42,11 @@ class ClientsTable(SettingsTable):
     def disagreements(self) -> Iterator[str]:
         """What its keys contradict each other in."""
         if not (self.networks or self.users or self.local_users):
-            yield "it is for nobody; write networks, users or local_users"
+            yield "it applies to nobody; add networks, users or local_users"
 
 
 class AllowedTable(ClientsTable):
-    """Senders that some clients may use, and no others. Who is in no such table may use any sender.
+    """The only senders that some clients may use. A client that is in no such table may use any sender.
 
     A client in several of them may use the senders of each. The sender is checked as it is after `[rewrite]`; any other
     is refused with 553 5.7.1.
@@ -61,7 +58,8 @@ class AllowedTable(ClientsTable):
         ' `"{user}@example.com"` has the name of the user.',
     )
     header: bool = Field(
-        default=False, description="Also check every address in From of the message; one that is unreadable is refused."
+        default=False,
+        description="Also check every address in From of the message; one that cannot be read is refused.",
     )
 
     @property
@@ -71,7 +69,7 @@ class AllowedTable(ClientsTable):
 
 
 class FixedTable(ClientsTable):
-    """The sender that all mail of some clients has, such as scanners and other devices. The first that fits counts."""
+    """One sender for all mail of some clients, such as scanners and other devices. The first that fits applies."""
 
     sender: MailAddress = Field(description="The address for the envelope, From and Sender. A name in From stays.")
     reply_to: bool = Field(default=False, description="Whether the old From becomes Reply-To, if the message has none.")
@@ -100,22 +98,21 @@ class RewriteTable(SettingsTable):
     )
     always_bcc: tuple[MailAddress, ...] = Field(
         default=(),
-        description="Who gets a copy of all mail but reports. The sender never hears if a copy cannot be delivered.",
+        description="Who gets a copy of all mail except reports. The sender never hears if a copy cannot be delivered.",
     )
     fixed: tuple[FixedTable, ...] = Field(
         default=(), description="A sender for devices; better written as `[[rewrite.fixed]]` tables."
     )
 
 
-def rewriting_of(config: Config, hostname: str) -> Rewriting | None:
+def rewriting_of(table: RewriteTable, allowed: Iterable[AllowedTable], hostname: str) -> Rewriting | None:
     """What is done to mail that arrives; None for nothing."""
-    it = config.rewrite
     made = Rewriting(
         hostname,
-        parse_sender_rules(it.senders),
-        it.always_bcc,
-        tuple(it.headers.items()),
-        tuple(each.fixed for each in it.fixed),
-        tuple(each.allowed for each in config.relay.senders),
+        parse_sender_rules(table.senders),
+        table.always_bcc,
+        tuple(table.headers.items()),
+        tuple(each.fixed for each in table.fixed),
+        tuple(each.allowed for each in allowed),
     )
     return made or None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import dns.name
 import dns.rcode
@@ -39,8 +39,7 @@ class ZoneAnswer:
     is_signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneLine:
+class ZoneLine(NamedTuple):
     """The place of a record in a zone file: the line it ends on.
 
     Names are canonical, those in `value` too: "10 mail.example.com".
@@ -54,6 +53,19 @@ class ZoneLine:
     ttl_s: int
 
 
+class Unmade(NamedTuple):
+    """A record that is right, and not made yet: most are never asked for."""
+
+    rdtype: dns.rdatatype.RdataType
+    make: Callable[..., Any]
+    fields: tuple[object, ...]
+
+    def made(self) -> dns.rdata.Rdata:
+        """As dnspython has it."""
+        record: dns.rdata.Rdata = self.make(dns.rdataclass.IN, self.rdtype, *self.fields)
+        return record
+
+
 @dataclass(slots=True)
 class ZoneSet:
     """The records of one owner and type, by how they are written."""
@@ -61,7 +73,12 @@ class ZoneSet:
     name: dns.name.Name
     kind: dns.rdatatype.RdataType
     ttl_s: int
-    records: dict[str, dns.rdata.Rdata]
+    records: dict[str, dns.rdata.Rdata | Unmade]
+
+    def rrset(self) -> dns.rrset.RRset:
+        """What dnspython takes for them."""
+        records = [each.made() if isinstance(each, Unmade) else each for each in self.records.values()]
+        return dns.rrset.from_rdata_list(self.name, self.ttl_s, records)
 
 
 class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
@@ -75,8 +92,7 @@ class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
         """The RRset; KeyError if there is none."""
         place = (to_text(key[0]), key[1])
         if place not in self._made:
-            found = self._sets[place]
-            self._made[place] = dns.rrset.from_rdata_list(found.name, found.ttl_s, found.records.values())
+            self._made[place] = self._sets[place].rrset()
         return self._made[place]
 
     def __iter__(self) -> Iterator[_Key]:

@@ -114,7 +114,7 @@ def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadab
     names = parse_domain(domain), parse_domain(f"{selector}.example")
     for name in names:
         if isinstance(name, Unreadable):
-            return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}; rename it")
+            return Unreadable(selector, f"its domain or selector is not a valid DNS name: {name.why}; rename it")
     front, block, below = _parts(octets)
     private = _private(block)
     if isinstance(private, Unreadable):

@@ -100,13 +100,13 @@ def test_all_that_is_wrong_is_told_at_once(keys):
     assert [
         f"DIR/example.com/a.pem cannot sign: it is not a PEM file; it must be a private key; {make}",
         f"DIR/example.com/b.pem cannot sign: it is of the type EC, and DKIM has RSA and Ed25519 only; {make}",
-        "DIR/example.com/c.private is no key by its name; rename it to SELECTOR.pem, or put it elsewhere",
+        "DIR/example.com/c.private does not have the name of a key; rename it to SELECTOR.pem, or put it elsewhere",
         "DIR/example.com/d.pem can be read by every user of this machine; run: chmod o-rwx DIR/example.com/d.pem",
         'DIR/example.com/f.pem cannot sign: Not-Before has no time; write "Not-Before: 2026-12-01T00:00:00Z"',
         "DIR/example.com/g.pem cannot be read: Is a directory; "
         "put a private key there that this user may read, or move it elsewhere",
         f"DIR/no domain is not named for a domain (the label 'no domain' has a character no domain name has); {layout}",
-        f"DIR/stray.pem is in no folder of a domain; {layout}",
+        f"DIR/stray.pem is not in the folder of a domain; {layout}",
     ] == wrong(folder)
 
 

@@ -661,7 +661,7 @@ def test_a_folder_is_no_url():
     assert [False] * 4 == [is_url(text) for text in ("/var/spool", "mysql://x/y", "postgresql:", "")]
     assert Path("a/b:c") == place_of("a/b:c")
     for url in (f"postgresq://ann:{SECRET}@db.example/mail", f"postgresql:/ann:{SECRET}@db.example/mail"):
-        with pytest.raises(InputError, match="is no spool: write a folder, or") as wrong:
+        with pytest.raises(InputError, match="is not a spool: write a folder, or") as wrong:
             place_of(url)
         assert SECRET not in str(wrong.value)
 
