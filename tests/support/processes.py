@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import postroad
 
 NUMBER = struct.Struct("H")
+MANY = 50  # files: so many import most of what there is
 TOGETHER = {  # in one process
     "tests/interop/": "interop",  # these share servers on fixed ports
     "tests/test_layers.py": "sources",  # these read all our files, and parse each once
@@ -31,7 +32,8 @@ TOGETHER = {  # in one process
 def run_tests(session, processes):
     """Each process takes the tests of a file, so that what they share is made once, and then those of the next."""
     files = _by_file(session.items or _modules(session))
-    _load()
+    if len(files) >= MANY:
+        _load()
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
     queue, children = _queue(len(files)), {}
     try:
