@@ -68,7 +68,7 @@ def test_sets_are_compared_by_what_is_published_for_each(postroad_lab, tmp_path)
     ("zone", "policies", "expected"),
     [
         (HOSTS + STS, {}, "example.com announces an MTA-STS policy, but https://mta-sts.example.com/.well-known/"),
-        (HOSTS + STS, {"example.com": "mode: enforce\n"}, "is no valid policy"),
+        (HOSTS + STS, {"example.com": "mode: enforce\n"}, "is not a valid policy"),
         (HOSTS + STS.replace("127.0.0.80", "127.0.0.81"), {}, "give it with --sts-policy"),
     ],
 )
