@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import postroad
 
 NUMBER = struct.Struct("H")
+MANY = 50  # files: so many import most of what there is
 PEERS = ("aiosmtpd", "exim", "opendkim", "postfix", "protected", "python", "rspamd", "swaks")
 TOGETHER = {  # in one process
     **{f"tests/interop/test_{name}.py": "interop" for name in PEERS},  # these share servers
@@ -30,7 +31,8 @@ TOGETHER = {  # in one process
 def run_tests(session, processes):
     """Each process takes the tests of a file, so that what they share is made once, and then those of the next."""
     files = _by_file(session.items or _modules(session))
-    _load()
+    if len(files) >= MANY:
+        _load()
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
     queue, children = _queue(len(files)), {}
     try:
