@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 import postroad
 
 NUMBER = struct.Struct("H")
+PEERS = ("aiosmtpd", "exim", "opendkim", "postfix", "protected", "python", "rspamd", "swaks")
 TOGETHER = {  # in one process
-    "tests/interop/": "interop",  # these share servers on fixed ports
+    **{f"tests/interop/test_{name}.py": "interop" for name in PEERS},  # these share servers
     "tests/test_layers.py": "sources",  # these read all our files, and parse each once
     "tests/docs/test_glossary.py": "sources",
     "tests/docs/test_rfc.py": "sources",

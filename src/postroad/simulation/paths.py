@@ -12,9 +12,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from postroad.models import Sender, Then
+from postroad.simulation.case import Case, Example, Step
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Position, Steps
