@@ -208,11 +208,14 @@ class _Trial:
     check: Check
     marks: Scores
     troubles: frozenset[CheckTrouble]
+    made: dict[tuple[Edit, ...], Records] = field(default_factory=dict)
     known: dict[tuple[Edit, ...], Scores] = field(default_factory=dict)
 
-    def records(self, edits: Sequence[Edit]) -> Records:
-        """The records after some edits."""
-        return with_all_listed(Records.of(edited(self.before.snapshot, edits)))
+    def records(self, edits: tuple[Edit, ...]) -> Records:
+        """The records after some edits; what was worked out of them is kept there."""
+        if edits not in self.made:
+            self.made[edits] = with_all_listed(Records.of(edited(self.before.snapshot, edits)))
+        return self.made[edits]
 
     def after(self, edits: tuple[Edit, ...]) -> Scores:
         """How they do; what was worked out once is kept."""
