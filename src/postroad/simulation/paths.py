@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from heapq import nlargest
@@ -15,6 +14,7 @@ from postroad.models import Sender, Then
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step
+from postroad.simulation.orders import times
 from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Position, Steps
@@ -32,6 +32,19 @@ class _Way(NamedTuple):
     at_s: float
     place: Position
     steps: tuple[Step, ...] = ()
+    result: Result | None = None  # if it has come to its end
+
+
+class _Taken(NamedTuple):
+    """What comes of a contact, or of having none left: the place then, or the result; and what was met there."""
+
+    chance: Fraction
+    pause_s: float
+    result: Result | None
+    place: Position
+    target: Target | None = None
+    met: tuple[Mode, ...] = ()
+    waited_s: float = 0.0
 
 
 def every_way(case: Case, sender: Sender) -> Iterator[Example]:
@@ -51,8 +64,9 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
     ways = plans(case, sender, found, limits, alike=False)
     for levels in ways:
         steps = Steps(sender, levels, limits)
-        nexts = cache(lambda place, steps=steps: tuple(steps.nexts(place)))  # many ways lead to a place
-        yield from _all_from(steps, nexts, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
+        # Many ways lead to a place
+        nexts = cache(lambda place, steps=steps: [_take(steps, option) for option in steps.nexts(place)])
+        yield from _all_from(nexts, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
 
 
 def some_examples(
@@ -78,32 +92,39 @@ def some_examples(
     return tuple(sorted(told.values(), key=lambda example: -example.chance)[:number])
 
 
-def _all_from(steps: Steps, nexts: Callable[[Position], Iterable[Next]], way: _Way) -> Iterator[Example]:
-    for option in nexts(way.place):
-        result, further = _take(steps, way, option)
-        if result is None:
-            yield from _all_from(steps, nexts, further)
+def _all_from(nexts: Callable[[Position], Sequence[_Taken]], start: _Way) -> Iterator[Example]:
+    ahead = [start]
+    while ahead:
+        way = ahead.pop()
+        if way.result is None:
+            ahead += [_further(way, taken) for taken in reversed(nexts(way.place))]
         else:
-            yield Example(further.chance, further.steps, result)
+            yield Example(way.chance, way.steps, way.result)
 
 
 def _one_from(steps: Steps, way: _Way, option: Next) -> Example:
     while True:
-        result, way = _take(steps, way, option)
-        if result is not None:
-            return Example(way.chance, way.steps, result)
+        way = _further(way, _take(steps, option))
+        if way.result is not None:
+            return Example(way.chance, way.steps, way.result)
         option = max(steps.nexts(way.place), key=_CHANCE)
 
 
-def _take(steps: Steps, way: _Way, option: Next) -> tuple[Result | None, _Way]:
-    chance, at_s = way.chance * option.chance, way.at_s + option.pause_s
-    if option.contact is None:
-        return steps.verdict(option.place), way._replace(chance=chance, at_s=at_s)
+def _take(steps: Steps, option: Next) -> _Taken:
+    """What comes of an option, by whichever way it is come to."""
     contact = option.contact
+    if contact is None:
+        return _Taken(option.chance, option.pause_s, steps.verdict(option.place), option.place)
     result, _took_s, place = steps.after(option.place, contact)
     waited_s = contact.wait_s if result or not contact.silent else place.tally.pace_s
-    target = contact.target
-    made = [Step(target.exchange, target.address, target.preference, contact.met, at_s, waited_s)]
-    if contact.then is Then.RECONNECT_IN_CLEAR:
-        made.append(replace(made[0], met=Mode.ACCEPT))
-    return result, _Way(chance, at_s, place, (*way.steps, *made))
+    met = [contact.met, Mode.ACCEPT] if contact.then is Then.RECONNECT_IN_CLEAR else [contact.met]
+    return _Taken(option.chance, option.pause_s, result, place, contact.target, tuple(met), waited_s)
+
+
+def _further(way: _Way, taken: _Taken) -> _Way:
+    at_s, target = way.at_s + taken.pause_s, taken.target
+    chance = times(way.chance, taken.chance)
+    if target is None:
+        return _Way(chance, at_s, taken.place, way.steps, taken.result)
+    made = [Step(target.exchange, target.address, target.preference, met, at_s, taken.waited_s) for met in taken.met]
+    return _Way(chance, at_s, taken.place, (*way.steps, *made), taken.result)
