@@ -16,7 +16,7 @@ from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.orders import times
 from postroad.simulation.own import every_example
-from postroad.simulation.plans import NoWay, exchanges, plans
+from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Position, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -47,15 +47,16 @@ class _Taken(NamedTuple):
     waited_s: float = 0.0
 
 
-def every_way(case: Case, sender: Sender) -> Iterator[Example]:
+def every_way(case: Case, sender: Sender, found: FoundExchangers | None = None) -> Iterator[Example]:
     """All ways, each with its chance. There are factorially many: for small cases, to hold the exact shares against.
 
-    The same contacts may come from several orders of an answer: then they are told several times.
+    The same contacts may come from several orders of an answer: then they are told several times. `found`: what this
+    sender finds there, if that is known.
     """
     if sender.ours:
         yield from every_example(case)
         return
-    found = exchanges(case.snapshot, sender)
+    found = exchanges(case.snapshot, sender) if found is None else found
     if isinstance(found, NoWay):
         if not found.unable:
             yield Example(Fraction(1), (), found.result)
