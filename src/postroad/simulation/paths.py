@@ -36,15 +36,13 @@ class _Way(NamedTuple):
 
 
 class _Taken(NamedTuple):
-    """What comes of a contact, or of having none left: the place then, or the result; and what was met there."""
+    """What comes of a contact, or of having none left: the place then, or the result; and its steps, by its time."""
 
     chance: Fraction
     pause_s: float
     result: Result | None
     place: Position
-    target: Target | None = None
-    met: tuple[Mode, ...] = ()
-    waited_s: float = 0.0
+    made: Callable[[float], tuple[Step, ...]]
 
 
 def every_way(case: Case, sender: Sender, found: FoundExchangers | None = None) -> Iterator[Example]:
@@ -115,17 +113,22 @@ def _take(steps: Steps, option: Next) -> _Taken:
     """What comes of an option, by whichever way it is come to."""
     contact = option.contact
     if contact is None:
-        return _Taken(option.chance, option.pause_s, steps.verdict(option.place), option.place)
+        return _Taken(option.chance, option.pause_s, steps.verdict(option.place), option.place, _nobody)
     result, _took_s, place = steps.after(option.place, contact)
     waited_s = contact.wait_s if result or not contact.silent else place.tally.pace_s
-    met = [contact.met, Mode.ACCEPT] if contact.then is Then.RECONNECT_IN_CLEAR else [contact.met]
-    return _Taken(option.chance, option.pause_s, result, place, contact.target, tuple(met), waited_s)
+    to = contact.target
+    modes = (contact.met, Mode.ACCEPT) if contact.then is Then.RECONNECT_IN_CLEAR else (contact.met,)
+
+    def made(at_s: float) -> tuple[Step, ...]:
+        return tuple([Step(to.exchange, to.address, to.preference, met, at_s, waited_s) for met in modes])
+
+    return _Taken(option.chance, option.pause_s, result, place, cache(made))
+
+
+def _nobody(_at_s: float) -> tuple[Step, ...]:
+    return ()
 
 
 def _further(way: _Way, taken: _Taken) -> _Way:
-    at_s, target = way.at_s + taken.pause_s, taken.target
-    chance = times(way.chance, taken.chance)
-    if target is None:
-        return _Way(chance, at_s, taken.place, way.steps, taken.result)
-    made = [Step(target.exchange, target.address, target.preference, met, at_s, taken.waited_s) for met in taken.met]
-    return _Way(chance, at_s, taken.place, (*way.steps, *made), taken.result)
+    at_s, chance = way.at_s + taken.pause_s, times(way.chance, taken.chance)
+    return _Way(chance, at_s, taken.place, way.steps + taken.made(at_s), taken.result)
