@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from heapq import nlargest
@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from postroad.models import Sender, Then
-from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.contacts import ModelContact, ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.orders import times
@@ -42,6 +42,7 @@ class _Taken(NamedTuple):
     pause_s: float
     result: Result | None
     place: Position
+    to: ModelContact | None
     made: Callable[[float], tuple[Step, ...]]
 
 
@@ -64,7 +65,7 @@ def every_way(case: Case, sender: Sender, found: FoundExchangers | None = None) 
     for levels in ways:
         steps = Steps(sender, levels, limits)
         # Many ways lead to a place
-        nexts = cache(lambda place, steps=steps: [_take(steps, option) for option in steps.nexts(place)])
+        nexts = cache(lambda place, steps=steps: _ends_once(_take(steps, option) for option in steps.nexts(place)))
         yield from _all_from(nexts, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
 
 
@@ -113,7 +114,7 @@ def _take(steps: Steps, option: Next) -> _Taken:
     """What comes of an option, by whichever way it is come to."""
     contact = option.contact
     if contact is None:
-        return _Taken(option.chance, option.pause_s, steps.verdict(option.place), option.place, _nobody)
+        return _Taken(option.chance, option.pause_s, steps.verdict(option.place), option.place, None, _nobody)
     result, _took_s, place = steps.after(option.place, contact)
     waited_s = contact.wait_s if result or not contact.silent else place.tally.pace_s
     to = contact.target
@@ -122,7 +123,16 @@ def _take(steps: Steps, option: Next) -> _Taken:
     def made(at_s: float) -> tuple[Step, ...]:
         return tuple([Step(to.exchange, to.address, to.preference, met, at_s, waited_s) for met in modes])
 
-    return _Taken(option.chance, option.pause_s, result, place, cache(made))
+    return _Taken(option.chance, option.pause_s, result, place, contact, cache(made))
+
+
+def _ends_once(every: Iterable[_Taken]) -> list[_Taken]:
+    """Ends that are alike as one: how many were passed over before, and in which order, changes nothing any more."""
+    known: dict[tuple[object, ...], _Taken] = {}
+    for number, each in enumerate(every):
+        key = (each.to, each.result, each.pause_s) if each.result else (number,)
+        known[key] = each._replace(chance=known[key].chance + each.chance) if key in known else each
+    return list(known.values())
 
 
 def _nobody(_at_s: float) -> tuple[Step, ...]:
