@@ -159,12 +159,13 @@ def advise(
         return Advice(before, (), None, None, (), (), ())
     base = with_all_listed(records)
     marks = before.marks if base is records else mark(base, view)
-    trial = _Trial(base, view, check, marks, frozenset(check(records.snapshot)))
+    found = tuple(check(records.snapshot))
+    trial = _Trial(base, view, check, marks, frozenset(found))
     every, apart = (candidates(base, each, _needed(view), taken) for each in (allowed, allowed | {Allowed.SPLIT}))
     choices = () if is_broken(records) else _choices(every)
     edits = next((trial.least(some) for some in choices if trial.is_worth(some)), ())
     if not edits:
-        found, listed = tuple(check(records.snapshot)), unlisted(records)
+        listed = unlisted(records)
         if _has_error(found) or records.unknown or is_broken(records):
             return Advice(before, (), None, None, found, (), (), listed)
         remarks = tuple(_remarks(before, view, allowed, partial(trial.told_apart, before, apart)))
@@ -174,10 +175,11 @@ def advise(
         after = measure(f"{name} after the change", base, view)
         return Advice(before, (), after, difference(before, after), found, reasons, remarks, listed)
     after = measure(f"{name} after the change", trial.records(edits), view)
-    left = tuple(check(after.records.snapshot))
     remarks = tuple(_remarks(after, view, allowed, partial(trial.told_apart, after, apart)))
     proof, first = difference(before, after), tuple(unproven(records, after.records))
-    return Advice(before, edits, after, proof, left, (), (*first, *remarks), unlisted(after.records, records))
+    return Advice(
+        before, edits, after, proof, trial.left(edits), (), (*first, *remarks), unlisted(after.records, records)
+    )
 
 
 def _needed(view: Conditions) -> list[int]:
@@ -210,6 +212,7 @@ class _Trial:
     troubles: frozenset[CheckTrouble]
     made: dict[tuple[Edit, ...], Records] = field(default_factory=dict)
     known: dict[tuple[Edit, ...], Scores] = field(default_factory=dict)
+    found: dict[tuple[Edit, ...], tuple[CheckTrouble, ...]] = field(default_factory=dict)
 
     def records(self, edits: tuple[Edit, ...]) -> Records:
         """The records after some edits; what was worked out of them is kept there."""
@@ -223,11 +226,17 @@ class _Trial:
             self.known[edits] = mark(self.records(edits), self.view)
         return self.known[edits]
 
+    def left(self, edits: tuple[Edit, ...]) -> tuple[CheckTrouble, ...]:
+        """What `check` still finds then."""
+        if edits not in self.found:
+            self.found[edits] = tuple(self.check(self.records(edits).snapshot))
+        return self.found[edits]
+
     def is_worth(self, edits: tuple[Edit, ...]) -> bool:
         """Whether the edits are a gain within the budget, and make no trouble."""
         if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
             return False
-        left = self.check(self.records(edits).snapshot)
+        left = self.left(edits)
         new = [each for each in left if each not in self.troubles]
         return not self._is_costly(edits) and not _has_error(left) and self._may_come(new, edits)
 
