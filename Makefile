@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
+# With it each process that a test starts would compile what it imports anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk deb image lock docs clean
 
 setup: .venv/ready

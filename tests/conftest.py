@@ -9,20 +9,27 @@ import gc
 import os
 import random
 import sys
+import tempfile
 from itertools import groupby
 
 import typer.testing
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-from tests.support.processes import run_tests
+from tests.support.memory import fast_folder
+from tests.support.processes import is_left_to_processes, run_tests
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
+gc.disable()  # until all is collected: of that nothing is garbage, and to look through it takes a third of the time
+
 os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
+
+# Nor on a disk: half of what a spool costs a test is the disk's, and nearly all of its time
+tempfile.tempdir = os.environ.setdefault("TMPDIR", str(fast_folder()))
 
 # Hundreds of tests run commands: the tree of them is built once for all, not anew for each
 typer.testing._get_command = functools.cache(typer.testing._get_command)
@@ -43,6 +50,11 @@ def pytest_configure(config):
     getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("postroad")
     if config.getoption("--hypothesis-profile") is None:
         providers._get_local_constants = functools.partial(getattr, providers, "_local_constants")
+
+
+def pytest_collection(session):
+    """With several processes, each collects what it runs."""
+    return is_left_to_processes(session) or None
 
 
 def pytest_collection_modifyitems(config, items):
@@ -74,4 +86,5 @@ def pytest_sessionfinish():
 def pytest_collection_finish():
     """What is loaded and collected by now stays: it is no work for the collector of garbage in each test."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 50, 100)  # nor does what a test makes have to be looked through 2,000 times

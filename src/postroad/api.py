@@ -256,7 +256,8 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
         raise InputError("give two or more sets of records, one by one: compare('now.zone', 'planned.zone')")
     chosen = _chosen(options)
     view = _view(chosen, {})
-    return compared([measure(str(each), _records(each, chosen), view) for each in sets])
+    records = [_records(each, chosen) for each in sets]  # all of them first: a slip in the last is told at once
+    return compared([measure(str(name), each, view) for name, each in zip(sets, records, strict=True)])
 
 
 def advise(

@@ -16,6 +16,7 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 MOST = 64 * 1024**2  # octets; a zone file of a million records has less
+_PIECE = 256 * 1024  # octets; nearly every file has less
 _NOT_PLAIN = "is not a regular file"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -28,7 +29,7 @@ def read_octets(path: Path | str, most: int = MOST) -> bytes | Unreadable:
     """A file whole, or why it cannot be had."""
     try:
         with Path(path).open("rb") as file:
-            return read_stream(file, str(path), most)
+            return _read_short(file, str(path), most)
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the name
         return _unreadable(str(path), problem)
 
@@ -36,10 +37,12 @@ def read_octets(path: Path | str, most: int = MOST) -> bytes | Unreadable:
 def read_stream(file: BinaryIO, name: str, most: int = MOST) -> bytes | Unreadable:
     """What is left of an open file, as standard input."""
     try:
-        octets = file.read(most + 1)
+        octets = file.read(min(_PIECE, most + 1))
+        if len(octets) == _PIECE:  # who asks for 64 MiB at once has the kernel map them, and take them away again
+            octets += file.read(most + 1 - _PIECE)
     except OSError as problem:
         return _unreadable(name, problem)
-    return octets if len(octets) <= most else Unreadable(name, f"has more than {most} octets")
+    return octets if len(octets) <= most else _too_long(name, most)
 
 
 def read_text(source: Path | str | BinaryIO, most: int = MOST) -> str | Unreadable:
@@ -82,12 +85,12 @@ def private_octets(path: Path, most: int = MOST) -> bytes | Unreadable:
 def _plain_octets(path: Path, most: int, forbidden: int, why: str) -> bytes | Unreadable:
     try:
         with open(path, "rb", opener=_at_once) as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
                 return Unreadable(str(path), _NOT_PLAIN)
-            if mode & forbidden:
+            if about.st_mode & forbidden:
                 return Unreadable(str(path), why)
-            return read_stream(file, str(path), most)
+            return _read_short(file, str(path), most)
     except (OSError, ValueError) as problem:
         return _unreadable(str(path), problem)
 
@@ -108,6 +111,11 @@ def trusted_text(path: Path, most: int = MOST) -> str | Unreadable:
     return octets if isinstance(octets, Unreadable) else _decoded(octets, str(path))
 
 
+def _read_short(file: BinaryIO, name: str, most: int) -> bytes | Unreadable:
+    """As `read_stream`; nothing is read of one that says it is too long. One that says it is short may grow."""
+    return _too_long(name, most) if os.fstat(file.fileno()).st_size > most else read_stream(file, name, most)
+
+
 def _decoded(octets: bytes, name: str) -> str | Unreadable:
     try:
         return octets.decode("utf-8-sig")
@@ -118,6 +126,10 @@ def _decoded(octets: bytes, name: str) -> str | Unreadable:
 def _at_once(path: str, flags: int) -> int:
     """Open without waiting: a pipe would have its opener wait for a writer."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _too_long(name: str, most: int) -> Unreadable:
+    return Unreadable(name, f"has more than {most} octets")
 
 
 def _unreadable(name: str, problem: Exception) -> Unreadable:

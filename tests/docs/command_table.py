@@ -15,7 +15,7 @@ from postroad.rules import RULES
 from postroad.simulation import MIXES, SENDERS, DnsOrder
 from postroad.spool import State
 
-EXIT_STATUS = "0 done, 1 findings or failed, 2 wrong usage, 3 not now, 74 standard output cannot be written."
+EXIT_STATUS = "0 done, 1 findings or failed, 2 usage error, 3 temporary failure, 74 standard output cannot be written."
 VALUES = {
     "--dns-order": list(DnsOrder),
     "--ignore": list(RULES),

@@ -8,15 +8,13 @@ Run it as `python -m tests.docs.generate`.
 import io
 import json
 import os
-import subprocess
-import sys
-from contextlib import redirect_stdout, suppress
+from contextlib import chdir, redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
 
 from tests.docs import completions, manual_pages
 from tests.docs.command_table import EXIT_STATUS
-from tests.support.patience import PATIENCE_S
+from tests.support import forked
 from typer.main import get_command as built
 from typer.testing import CliRunner
 
@@ -52,18 +50,10 @@ Exit status everywhere: {EXIT_STATUS}
 
 
 def run(arguments):
-    """The finished process of `postroad ARGUMENTS` as a plain pipe of 100 columns has it."""
+    """How `postroad ARGUMENTS` ends, as a plain pipe of 100 columns has it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "postroad", *arguments],
-        cwd=ROOT,
-        env={**kept, "NO_COLOR": "1", "COLUMNS": "100", "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    with chdir(ROOT):
+        return forked.run(arguments, env={**kept, "NO_COLOR": "1", "COLUMNS": "100"})
 
 
 @cache
@@ -87,7 +77,7 @@ def _help(words):
     """What `postroad WORDS --help` prints in a terminal of 100 columns, two of which stay free."""
     printed = io.StringIO()
     with redirect_stdout(printed), suppress(SystemExit):
-        get_command(app).main([*words, "--help"], prog_name="python -m postroad", terminal_width=98)
+        get_command(app).main([*words, "--help"], prog_name="postroad", terminal_width=98)
     return printed.getvalue()
 
 

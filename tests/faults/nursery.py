@@ -116,7 +116,7 @@ def _deliver(words, kept):
             with suppress(OSError):  # the one that was listed
                 os.dup2(nothing, each)
     asyncio._set_running_loop(None)
-    from postroad.cli import main
+    from postroad.cli.deliverer import main
 
     sys.argv = ["postroad", *words]
     main()

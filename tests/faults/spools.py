@@ -68,9 +68,10 @@ class DatabaseSpool:
 
     def __init__(self, folder, *, in_memory, is_pooled):
         # Of an extra: a run without it has folders
-        from tests.support.postgres import Server, room_for_a_server
+        from tests.support.memory import fast_folder
+        from tests.support.postgres import Server
 
-        root = room_for_a_server() / folder.name if in_memory else folder / "server"
+        root = fast_folder() / folder.name if in_memory else folder / "server"
         self.server = Server(root)
         self.where = self.server.url()
         self.pooler = root / "bouncer" if is_pooled else None  # the folder of its socket

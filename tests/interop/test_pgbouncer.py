@@ -9,7 +9,8 @@ import signal
 import pytest
 from tests.interop.packages import PEERS, environment, want_packages
 from tests.support.bouncer import BOUNCER, start, stop
-from tests.support.postgres import FAST, Server, loop, nodes, room_for_a_server
+from tests.support.memory import fast_folder
+from tests.support.postgres import FAST, Server, loop, nodes
 from tests.unit.spool.test_spool_contract import *  # noqa: F403  # its stories, told here of another kind of spool
 
 pytestmark = pytest.mark.root
@@ -29,7 +30,7 @@ def where():
     want_packages()
     if not (BOUNCER.exists() and any(PEERS.glob("usr/lib/postgresql/*/bin/postgres"))):
         pytest.skip("no PgBouncer or no PostgreSQL among them: run `make peers` again")
-    server = DebianServer(room_for_a_server() / f"postroad-debian-{os.getpid()}", FAST)
+    server = DebianServer(fast_folder() / f"postroad-debian-{os.getpid()}", FAST)
     room = server.root / "bouncer"
     server.make()
     server.start()

@@ -4,9 +4,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-import asyncpg
 from tests.support.letters import EVERYTHING, NOW, letter, octets
-from tests.support.postgres import UNSAFE, Kept, database, loop
+from tests.support.postgres import UNSAFE, Kept, a_client, database, loop, wipe
 
 from postroad.spool import PIECE, Lesson, Reroute, Settlement, State
 from postroad.spool.base import PARCELS
@@ -153,17 +152,14 @@ async def seen(where, **how):
 
 async def do(statement):
     """Do this in the database."""
-    db = await asyncpg.connect(database("moves"), statement_cache_size=0)
-    try:
+    async with a_client(database("moves")) as db:
         return await db.fetchval(statement)
-    finally:
-        await db.close()
 
 
 async def filled(where, plan):
     """Fill a spool, whose node is dead then."""
     if not where:
-        await do(EMPTY)
+        await wipe(database("moves"))
     async with spool_at(where, "one") as spool:
         await fill(spool, plan)
     if not where:

@@ -1,13 +1,21 @@
-"""Runs what was collected in several processes, forked once all is loaded: nothing is imported or collected twice."""
+"""Runs the tests in several processes, forked once the product is loaded: each collects the files that it runs."""
 
+import contextlib
 import os
 import signal
 import struct
 import traceback
+from collections import deque
+from importlib import import_module
 from itertools import chain, pairwise
 from multiprocessing.connection import Pipe, wait
+from pkgutil import walk_packages
 
+import pytest
+from _pytest.runner import collect_one_node
 from hypothesis import strategies as st
+
+import postroad
 
 NUMBER = struct.Struct("H")
 TOGETHER = {  # in one process
@@ -22,16 +30,15 @@ TOGETHER = {  # in one process
 
 def run_tests(session, processes):
     """Each process takes the tests of a file, so that what they share is made once, and then those of the next."""
-    files = _by_file(session.items)
-    st.text().validate()  # its table of Unicode takes a second to make
+    files = _by_file(session.items or _modules(session))
+    _load()
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
-    session.config.pluginmanager.getplugin("terminalreporter").showfspath = False  # it changes with each test
     queue, children = _queue(len(files)), {}
     try:
         for number in range(processes):
             connection, pid = _forked(session, number, queue, files)
             children[connection] = pid
-        _listen(session, children)
+        _listen(session, children, len(files))
     finally:
         os.close(queue)
         for pid in children.values():
@@ -39,11 +46,38 @@ def run_tests(session, processes):
             os.waitpid(pid, 0)
 
 
-def _by_file(items):
+def is_left_to_processes(session):
+    """Whether each process collects the files that it takes: unless tests are chosen by what they are called."""
+    option = session.config.option
+    chosen = option.keyword or option.markexpr or option.deselect or option.collectonly or option.usepdb
+    return option.processes > 1 and not chosen and not any("::" in each for each in session.config.args)
+
+
+def _modules(session):
+    """The files in the order of their collection, none of them imported."""
+    nodes = deque(session.perform_collect(genitems=False))
+    while nodes:
+        node = nodes.popleft()
+        if isinstance(node, pytest.Directory):
+            nodes.extendleft(reversed(collect_one_node(node).result))
+        else:
+            yield node
+
+
+def _load():
+    """What most tests import, and what else takes its time, once for all processes."""
+    names = {each.name for each in walk_packages(postroad.__path__, "postroad.")} - {"postroad.__main__"}
+    for name in sorted(names):
+        with contextlib.suppress(ImportError):  # an extra that is not installed
+            import_module(name)
+    st.text().validate()  # its table of Unicode takes a second to make
+
+
+def _by_file(nodes):
     files = {}
-    for item in items:
-        which = (group for start, group in TOGETHER.items() if item.nodeid.startswith(start))
-        files.setdefault(next(which, item.path), []).append(item)
+    for node in nodes:
+        which = (group for start, group in TOGETHER.items() if node.nodeid.startswith(start))
+        files.setdefault(next(which, node.path), []).append(node)
     return list(files.values())
 
 
@@ -70,7 +104,7 @@ def _forked(session, number, queue, files):
         return there, pid
     status = 1
     try:
-        _work(session, number, chain.from_iterable(files[each] for each in _taken(queue)), here)
+        _work(session, number, (files[each] for each in _taken(queue)), here)
         status = 0
     except KeyboardInterrupt:
         pass  # the first process says so
@@ -80,7 +114,7 @@ def _forked(session, number, queue, files):
         os._exit(status)
 
 
-def _work(session, number, items, connection):
+def _work(session, number, files, connection):
     """Test after test, with an output and a folder that are no other process's."""
     config = session.config
     capturing = config.pluginmanager.getplugin("capturemanager")
@@ -90,39 +124,69 @@ def _work(session, number, items, connection):
     factory._basetemp /= f"process{number}"
     factory._basetemp.mkdir(mode=0o700)
     config.pluginmanager.unregister(name="terminalreporter")
-    config.pluginmanager.register(Teller(config, connection))
+    teller = Teller(config, connection)
+    config.pluginmanager.register(teller)
+    items = chain.from_iterable(_collected(session, nodes, teller) for nodes in files)
     for item, following in pairwise(chain(items, [None])):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
     config._ensure_unconfigure()
 
 
+def _collected(session, nodes, teller):
+    """The tests of a file, or of files that belong together."""
+    items = list(chain.from_iterable(map(session.genitems, nodes)))
+    session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=items)
+    teller.begin(items)
+    return items
+
+
 class Teller:
-    """Sends the reports of each test when it is over."""
+    """Sends which tests there are, and the reports of each when it is over."""
 
     def __init__(self, config, connection):
         self._config, self._connection = config, connection
         self._reports = []
 
+    def begin(self, items):
+        """The tests of one more file, which follow."""
+        self._connection.send([item.nodeid for item in items])
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self._connection.send([self._plain(report)])
+
     def pytest_runtest_logreport(self, report):
-        self._reports.append(self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
+        self._reports.append(self._plain(report))
         if report.when == "teardown":
             self._connection.send(self._reports)
             self._reports = []
 
+    def _plain(self, report):
+        return self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
 
-def _listen(session, children):
+
+def _listen(session, children, files):
     """Until all are done: the reports of each, to whoever counts or prints them."""
-    missing, statuses = {item.nodeid for item in session.items}, []
+    missing, begun, collected, statuses = set(), 0, 0, []
     while children:
         for connection in wait(list(children)):
             try:
-                missing.discard(_pass_on(session, connection.recv()))
+                said = connection.recv()
             except EOFError:
                 statuses.append(os.waitpid(children.pop(connection), 0)[1])
+                continue
+            if not said or isinstance(said[0], str):
+                begun += 1
+                missing.update(said)
+                collected += len(said)
+                session.testscollected = collected * files // begun  # so far a guess: the percentage is of it
+            else:
+                missing.discard(_pass_on(session, said))
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
-    if missing or any(statuses):
-        session.shouldfail = f"processes ended with {statuses}, and {len(missing)} tests did not: {sorted(missing)[:5]}"
+    if missing or begun < files or any(statuses):
+        lost = f"{len(missing)} tests did not: {sorted(missing)[:5]}, nor did {files - begun} files"
+        session.shouldfail = f"processes ended with {statuses}, and {lost}"
         raise session.Failed(session.shouldfail)
 
 
@@ -130,6 +194,9 @@ def _pass_on(session, told):
     """The test that these reports are about."""
     config, hook = session.config, session.config.hook
     reports = [hook.pytest_report_from_serializable(config=config, data=data) for data in told]
+    if reports[0].when == "collect":
+        hook.pytest_collectreport(report=reports[0])
+        return None
     nodeid, location = reports[0].nodeid, reports[0].location
     hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     for report in reports:

@@ -57,13 +57,13 @@ def record(signing):
 def verdicts(message, *keys):
     """What dkimpy says of each signature of a message, from the top down; one that it cannot read is none."""
     records = {f"{each.name}.".encode(): record(each) for each in keys}
-    found = dkim.DKIM(message).headers
-    count = sum(name.lower() == b"dkim-signature" for name, _ in found)
-    return [_holds(message, place, records) for place in range(count)]
+    verifier = dkim.DKIM(message, minkey=1024)
+    count = sum(name.lower() == b"dkim-signature" for name, _ in verifier.headers)
+    return [_holds(verifier, place, records) for place in range(count)]
 
 
-def _holds(message, place, records):
+def _holds(verifier, place, records):
     try:
-        return dkim.DKIM(message, minkey=1024).verify(place, dnsfunc=lambda name, **_: records.get(name))
+        return verifier.verify(place, dnsfunc=lambda name, **_: records.get(name))
     except dkim.DKIMException:
         return False

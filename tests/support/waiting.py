@@ -1,8 +1,12 @@
-"""A spool with mail that waits."""
+"""Spools with mail that waits, and without."""
 
+import asyncio
 import json
 import time
+from functools import cache
 from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from postroad.spool import Settlement, StoredMail
 from postroad.spool.sqlite import SqliteSpool
@@ -41,3 +45,24 @@ async def fill(path):
     await queue.settle([settlement(parcel) for parcel in tried], time.time())
     await queue.add(mail("TWO", "", "me@example.net"), BODY)
     await queue.close()
+
+
+async def empty(path):
+    """A spool without mail."""
+    await (await SqliteSpool.open(path, node="relay")).close()
+
+
+def lay(path, make=fill):
+    """A spool as `make` makes one, there: it is made once, and what is there is a copy."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, octets in _files(make).items():
+        (path / name).touch(mode=0o600)
+        (path / name).write_bytes(octets)
+    return path
+
+
+@cache
+def _files(make):
+    with TemporaryDirectory() as folder:
+        asyncio.run(make(Path(folder)))
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}

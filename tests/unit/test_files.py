@@ -13,13 +13,23 @@ from postroad.dns.master import MOST_GENERATED
 from postroad.words.names import Unreadable
 from postroad.words.toml import DEEPEST, parse_toml
 
-DEEP = 5000
+DEEP = 2000
 
 
 def test_a_device_without_an_end_is_an_error():
     """It is read up to the bound, and no further."""
     assert Unreadable("/dev/zero", "has more than 1000 octets") == files.read_octets("/dev/zero", 1000)
     assert "/dev/zero: has more than" in str(load_zones(["/dev/zero"]))
+
+
+@pytest.mark.parametrize("read", [files.read_octets, files.plain_octets, files.private_octets, files.trusted_text])
+def test_nothing_is_read_of_a_file_that_is_too_long(read, tmp_path, monkeypatch):
+    """Its length says so: a relay that looks at its settings needs no 64 MB for it."""
+    monkeypatch.setattr(files, "read_stream", None)
+    path = tmp_path / "long"
+    path.write_bytes(b"x" * 1001)
+    path.chmod(0o600)
+    assert Unreadable(str(path), "has more than 1000 octets") == read(path, 1000)
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "a\0b"])

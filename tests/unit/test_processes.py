@@ -24,9 +24,10 @@ def _run(folder, **files):
 def test_no_test_is_lost_in_any_process(tmp_path):
     """What fails in one is shown with its output, and what a process took with it, however politely, is named."""
     ends = {f"ends{status}": ENDS.format(status=status) for status in (0, 3)}
-    status, told = _run(tmp_path, passes=PASSES, fails=FAILS, **ends)
+    status, told = _run(tmp_path, passes=PASSES, fails=FAILS, broken="import nothing_of_this_name\n", **ends)
     assert 1 == status
-    assert "1 failed, 1 passed" in told
+    assert "1 failed, 1 passed, 1 error" in told
+    assert "No module named 'nothing_of_this_name'" in told
     assert "said before" in told
     assert "4 tests did not" in told
     assert "test_ends0.py::test_after" in told

@@ -27,7 +27,7 @@ def from_dma(read: Read, folder: str) -> Adoption:
         written, where = lines.get("PORT", ("25", ""))
         port = port_of(written) or 25
         if port_of(written) is None:
-            draft.leave(where, said("PORT", written), "it is no port; 25 is taken instead")
+            draft.leave(where, said("PORT", written), "it is not a port; 25 is used instead")
         route: Values = {"domains": ["*"], "next_hop": f"{host}:{port}"}
         is_secure, is_starttls = "SECURETRANSFER" in lines, "STARTTLS" in lines
         if is_secure and not is_starttls and port != 465:  # there it is so by itself

@@ -83,7 +83,10 @@ def _said(line: str) -> tuple[str, str]:
 def _route(draft: Adoption, account: _Account, folder: str) -> None:
     it = account.values
     is_tls, is_starttls = it.get("tls") == "on", it.get("tls_starttls", "on") != "off"
-    port = port_of(it.get("port", "")) or (25 if is_starttls or not is_tls else 465)
+    written, usual = it.get("port", ""), 25 if is_starttls or not is_tls else 465
+    port = port_of(written) or usual
+    if written and port_of(written) is None:
+        draft.leave(_at(account, "port"), said("port", written), f"it is not a port; {usual} is used instead")
     route: Values = {"domains": ["*"], "next_hop": f"{it['host']}:{port}"}
     if is_tls and not is_starttls and port != 465:  # there it is so by itself
         route["security"] = "tls"

@@ -118,12 +118,12 @@ class _Postfix:
             if value.isdigit() and int(value):
                 self._draft.set(*COUNTS[name], int(value), origin)
             else:
-                self._draft.leave(line.where, said(name, line.value), "it is no number of one or more")
+                self._draft.leave(line.where, said(name, line.value), "it is not a number of 1 or more")
             return
         unit, key = DURATIONS[name]
         total = seconds(value, unit)
         if total is None:
-            self._draft.leave(line.where, said(name, line.value), "it is no time")
+            self._draft.leave(line.where, said(name, line.value), "it is not a time")
         else:
             self._draft.set("retry", key, span(total), origin)
 

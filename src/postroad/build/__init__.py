@@ -8,8 +8,8 @@ Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the send
 `published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
 policies), `keys` (that sign mail), `keyfiles` (made and rotated), `spools`, `policy` (who we are, and the procedure),
 `blocking` (for callers without a loop), `message` (with its envelope), `draft` (as programs submit it), `submission`
-(as a spool keeps it), `rewriting` (of its sender and header), `holding` (of mail for later), `chooser` (routes of the
-settings, else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
+(as a spool keeps it), `rewriting` (of its sender and header), `holding` (of mail for later), `loops` (of events),
+`chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from postroad.build.holding import release_of
     from postroad.build.keyfiles import NewKey, begin_rotation, make_key, switch_keys
     from postroad.build.keys import KeyFile, build_signing, key_files, load_key, load_keys, sign_message
+    from postroad.build.loops import loop_factory
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import Content, build_message, envelope_of, octets_of
     from postroad.build.policy import build_override, build_own, build_policy
@@ -69,6 +70,7 @@ __getattr__, __dir__ = door(
     holding="release_of",
     keyfiles="NewKey begin_rotation make_key switch_keys",
     keys="KeyFile build_signing key_files load_key load_keys sign_message",
+    loops="loop_factory",
     message="Content build_message envelope_of octets_of",
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
     from OpenSSL.crypto import X509Store
 
 _AUTHORITIES = "choose a PEM file of authorities that this user may read"
@@ -57,10 +55,10 @@ def trust_of(authorities: Path | None) -> Trust:
     from cryptography import x509  # noqa: PLC0415  # heavy, and only where there is such a file
 
     try:
-        certificates = x509.load_pem_x509_certificates(pem)
+        x509.load_pem_x509_certificates(pem)
     except ValueError:
         raise InputError(f"{authorities} has no certificates, or one that cannot be read; {_AUTHORITIES}") from None
-    return Trust(lambda: _store_of(certificates))
+    return Trust(partial(_store_of, pem))
 
 
 def _system_store() -> X509Store:
@@ -75,11 +73,12 @@ def _system_store() -> X509Store:
     return store
 
 
-def _store_of(certificates: Sequence[Certificate]) -> X509Store:
+def _store_of(pem: bytes) -> X509Store:
+    from cryptography import x509  # noqa: PLC0415  # as above
     from OpenSSL import crypto  # noqa: PLC0415  # as above
 
     store = crypto.X509Store()
-    for certificate in certificates:
+    for certificate in x509.load_pem_x509_certificates(pem):
         store.add_cert(crypto.X509.from_cryptography(certificate))
     return store
 
@@ -96,7 +95,9 @@ def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password="")  # else OpenSSL would ask for one at the terminal
     except (OSError, ssl.SSLError):
         both = f"{certificate} and {key or 'its key'}"
-        raise InputError(f"{both} are no pair, or damaged; choose a certificate and the key it was made for") from None
+        raise InputError(
+            f"{both} do not belong together, or are damaged; choose a certificate and its own key"
+        ) from None
     return context
 
 

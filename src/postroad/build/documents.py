@@ -92,7 +92,7 @@ def sts_policy_in(file: Path) -> StsPolicy:
 def _policy_of(octets: bytes, file: Path) -> StsPolicy:
     told = read_policy(octets)
     if told.policy is None:
-        raise InputError(f"{file} is no valid MTA-STS policy: {told.why_not}")
+        raise InputError(f"{file} is not a valid MTA-STS policy: {told.why_not}")
     return told.policy
 
 

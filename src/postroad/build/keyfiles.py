@@ -94,7 +94,7 @@ def switch_keys(folder: Path, domain: str, successors: Sequence[SigningKey], now
         checked = {key.name: record_of(key) for key in successors}
         same = [keys[name] for name, text in checked.items() if name in keys and record_of(keys[name]) == text]
         if len(same) < len(checked) or any(key.not_before <= now for key in same):
-            raise InputError(f"the keys of {domain} were changed meanwhile: nothing is written; call this again")
+            raise InputError(f"the keys of {domain} were changed meanwhile: nothing was written; run this again")
         _write(switch(list(keys.values()), same, now), files)
     return key_files(folder, domain)
 
@@ -120,7 +120,7 @@ def _made(home: Path, domain: str, wanted: NewKey, now: float) -> KeyFile:
     name = wanted.selector or next_selector([path.stem for path in home.iterdir()], now)
     path = home / f"{name}{ENDING}"
     if path.exists():
-        raise InputError(f"{path}: there is a key already, and it stays; choose another selector")
+        raise InputError(f"{path}: there is a key already, and it is kept; choose another selector")
     siblings = [each.path for each in key_files(home.parent, domain)]
     octets = f"{NOT_BEFORE}: never\n".encode() + _generated(wanted)
     try:
@@ -128,7 +128,7 @@ def _made(home: Path, domain: str, wanted: NewKey, now: float) -> KeyFile:
         try:
             os.link(draft, path)
         except FileExistsError:
-            raise InputError(f"{path}: there is a key already, and it stays; choose another selector") from None
+            raise InputError(f"{path}: there is a key already, and it is kept; choose another selector") from None
         finally:
             draft.unlink()
         _settle(home)
@@ -163,7 +163,7 @@ def _write(edits: Sequence[KeyEdit], files: Sequence[KeyFile]) -> None:
         path = paths[edit.key.name]
         octets = private_octets(path, MOST)
         if isinstance(octets, Unreadable):
-            raise InputError(f"{path} {octets.why_and('call this again as who may read it')}")
+            raise InputError(f"{path} {octets.why_and('run this again as a user who may read it')}")
         try:
             draft = _draft(path, with_lines(octets, edit.lines), path)
             draft.replace(path)
@@ -243,6 +243,6 @@ def _locked(folder: Path) -> Iterator[None]:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise NotNowError(f"another program writes keys in {folder} now; call this again") from None
+        raise NotNowError(f"another program is writing keys in {folder} now; run this again") from None
     finally:
         os.close(fd)

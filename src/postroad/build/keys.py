@@ -128,7 +128,9 @@ def sign_message(message: Message, key: Path, selector: str, domain: str, now: f
     signer = signing.begin(octets, now)
     if isinstance(signer, Unsigned):
         state = "" if found.state(now) == "active" else f", and {key} is {found.state(now)}"
-        raise InputError(f"the message is from {author}, but the key is of {found.domain}{state}: it is not signed")
+        raise InputError(
+            f"the message is from {author}, but the key belongs to {found.domain}{state}: it is not signed"
+        )
     return replace(message, content=signing.signed(octets, now))
 
 
@@ -141,7 +143,7 @@ def _found(folder: Path, domain: str) -> Iterator[KeyFile | str]:
             continue
         elif not path.is_dir():
             if path.suffix not in NOTES:
-                yield f"{path} is in no folder of a domain; {LAYOUT}"
+                yield f"{path} is not in the folder of a domain; {LAYOUT}"
         elif isinstance(problem := parse_domain(path.name), Unreadable):
             yield f"{path} is not named for a domain ({problem.why}); {LAYOUT}"
         else:
@@ -156,7 +158,7 @@ def _of_domain(folder: Path) -> Iterator[KeyFile | str]:
             key = _read(path, folder.name, path.stem)
             yield key if isinstance(key, str) else KeyFile(path, key)
         elif path.suffix not in NOTES:
-            yield f"{path} is no key by its name; rename it to SELECTOR.pem, or put it elsewhere"
+            yield f"{path} does not have the name of a key; rename it to SELECTOR.pem, or put it elsewhere"
 
 
 def _listed(folder: Path) -> Sequence[Path | str]:

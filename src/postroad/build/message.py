@@ -102,7 +102,7 @@ def octets_of(content: Content) -> bytes:
             return content.encode()
         except UnicodeEncodeError:
             fix = "open the file as bytes, and give those"
-            raise InputError(f"message: the text has characters that are none (surrogates): {fix}") from None
+            raise InputError(f"message: the text contains lone surrogates, which are not characters: {fix}") from None
     return _flattened(content)
 
 

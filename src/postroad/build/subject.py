@@ -16,7 +16,7 @@ from pathlib import Path
 from postroad import planning
 from postroad.build.resolvers import build_resolver, check_servers, zone_resolver
 from postroad.dns import Resolver, ZoneResolver
-from postroad.planning import SETUPS
+from postroad.planning import SETUPS, SETUPS_BY_NAME
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -139,8 +139,8 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
     """The domain, if a text says one, and the zone files that it stands for."""
     if what is None:
         return None, ()
-    if what in SETUPS:
-        return SETUPS[what].domain, (zone_of(what),)
+    if what in SETUPS_BY_NAME:
+        return SETUPS_BY_NAME[what].domain, (zone_of(what),)
     if is_file(what):
         return None, (_there(what),)
     if _LIKE_A_SETUP.fullmatch(what):
@@ -150,12 +150,12 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
 
 def zone_of(setup: str) -> Path:
     """The zone file of a reference set-up."""
-    return Path(planning.__file__).parent / "zones" / f"{setup}{ENDING}"
+    return Path(planning.__file__).parent / "zones" / f"{SETUPS_BY_NAME[setup].name}{ENDING}"
 
 
 def is_file(text: str) -> bool:
     """Whether a text is meant as a file: no domain has a slash, and none ends in `.zone`; a set-up is never one."""
-    if text in SETUPS or "://" in text or text.lower().startswith("mailto:"):
+    if text in SETUPS_BY_NAME or "://" in text or text.lower().startswith("mailto:"):
         return False
     return "/" in text or text.endswith(ENDING) or (os.path.exists(text) and not os.path.isdir(text))  # noqa: PTH110, PTH112  # Path raises for names that are too long
 

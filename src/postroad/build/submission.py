@@ -152,4 +152,4 @@ def _completed(submission: Submission, origin: Origin) -> tuple[bytes, Envelope]
 
 
 def _no_alias(mailbox: Mailbox, rules: SubmissionRules) -> str:
-    return f"{mailbox}: this machine has no mailboxes, and {mailbox.local} has no alias; {rules.where_aliases}"
+    return f"{mailbox}: this machine has no mailboxes, and there is no alias for {mailbox.local}; {rules.where_aliases}"

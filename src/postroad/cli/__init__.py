@@ -1,16 +1,16 @@
 """The command line (floor 8): one file per command; each has arguments, one call and one exit status.
 
 Rule 1: a command decides nothing. It reads its arguments, calls a room, and shows the answer.
-Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 wrong usage, 3 temporary or inconclusive.
+Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 usage error, 3 temporary or inconclusive.
 Rule 3: what a command needs is imported when it runs, so that `--help` is there at once.
 
 Stops: `advise`, `check`, `compare`, `config`, `demo`, `dkim`, `explain`, `importing`, `lab`, `lookup`, `queue`,
 `relay`, `route`, `rules`, `send`, `senders`, `sendmail`, `setups`, `simulate`, `spool`, `tls`, `tls_report` (the
 commands). Of several: `commands` (each by its name), `root` (the tree of them all), `tree` (its groups), `options`,
-`check_run` (what `check` is made of), `sender_options` (records and senders), `workload` and `replies` (of
-`simulate`), `mailers` (of `route` and `tls`), `opened` (how the queue is found), `cluster` (of `demo`), `lab_up` and
-`lab_try` (of `lab`). What is shown: `door` (what stands in place of stdout), `lines` (plain ones), `screen` (all else,
-and the exit codes).
+`check_run` (what `check` is made of), `sender_options` (records and senders), `workload` and `replies` (of `simulate`),
+`mailers` (of `route` and `tls`), `opened` (how the queue is found), `cluster` (of `demo`), `lab_up` and `lab_try` (of
+`lab`), `deliverer` (of `relay`). What is shown: `door` (what stands in place of stdout), `lines` (plain ones), `screen`
+(all else, and the exit codes).
 """
 
 from __future__ import annotations

@@ -60,9 +60,9 @@ def advise(
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
     terms = RecordTerms(allow_loopback, sts_policy, published, authorities, https_port)
-    evidence = screen.run(lambda: records_evidence(subject, resolver or (), terms))
+    evidence = screen.run(lambda: records_evidence(subject, resolver or (), terms), options.DNS)
     records = Records.of(evidence.snapshot)
-    taken = screen.run(lambda: taken_names(records, subject.resolver(resolver or ()), allowed))
+    taken = screen.run(lambda: taken_names(records, subject.resolver(resolver or ()), allowed), options.DNS)
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
     with screen.working("forecasts") as heard:

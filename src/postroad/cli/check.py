@@ -43,7 +43,9 @@ AT_ONCE = 64
 
 Domains = Annotated[
     list[str] | None,
-    typer.Argument(help="Domains, zone files or reference set-ups; default: those in --zone or --snapshot."),
+    typer.Argument(
+        metavar="DOMAIN...", help="Domains, zone files or reference set-ups; default: those in --zone or --snapshot."
+    ),
 ]
 File = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")

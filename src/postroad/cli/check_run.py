@@ -217,7 +217,11 @@ def _write(line: str, file: TextIO) -> None:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar where there is more than one to wait for."""
+    """A bar where there is more than one to wait for, else the time that has passed."""
+    if total == 1:
+        with screen.working("checking", counted=""):
+            yield lambda: None
+        return
     with screen.progress(wanted=total > 1) as begin:
         done, tell = count(1), begin("checked")
         yield lambda: tell(next(done) / total)

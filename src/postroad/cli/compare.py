@@ -21,7 +21,8 @@ def compare(
     sets: Annotated[
         list[str],
         typer.Argument(
-            metavar="A B...", help="Zone files, domains, or reference set-ups (t1 to t6...); ./t1 is a file."
+            metavar="A B...",
+            help="Zone files, domains, or reference set-ups, such as two-equal; ./two-equal is a file.",
         ),
     ],
     of: sender_options.Of = None,
@@ -74,9 +75,9 @@ def compare(
 
 def _is_zone(text: str) -> bool:
     from postroad.build import is_file
-    from postroad.planning import SETUPS
+    from postroad.planning import SETUPS_BY_NAME
 
-    return text in SETUPS or is_file(text)
+    return text in SETUPS_BY_NAME or is_file(text)
 
 
 def _short(sets: Sequence[str]) -> Sequence[str]:

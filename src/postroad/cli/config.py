@@ -76,7 +76,10 @@ def check(
 @app.command("hash", epilog="Example: postroad config hash alice")
 def hash_(
     user: Annotated[
-        str, typer.Argument(help="The user name. The password is prompted for, or read from standard input.")
+        str,
+        typer.Argument(
+            metavar="USER", help="The user name. The password is prompted for, or read from standard input."
+        ),
     ],
     json: options.Json = False,
 ) -> None:
@@ -87,7 +90,7 @@ def hash_(
     from postroad.receive import hash_password
 
     if not user or ":" in user or user.startswith("#") or any(char.isspace() for char in user):
-        screen.fail(f"{user!r} cannot be a user: a name has no colon and no blank, and does not begin with #")
+        screen.fail(f"{user!r} cannot be a user: a name has no colon, no space, and does not begin with #")
     password = _password()
     if not password:
         screen.fail("the password is empty; give one at the prompt, or on standard input")

@@ -19,11 +19,13 @@ BAR = 20  # characters of a full bar
 def demo(
     messages: Annotated[
         int,
-        typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up; in all, with --cluster."),
+        typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up; with --cluster, the total."),
     ] = 1000,
     cluster: Annotated[
         bool,
-        typer.Option("--cluster", help="Instead: several relays on one PostgreSQL, one of them killed on the way."),
+        typer.Option(
+            "--cluster", help="Instead, run several relays on one PostgreSQL and kill one of them on the way."
+        ),
     ] = False,
     nodes: Annotated[
         int | None,
@@ -32,7 +34,7 @@ def demo(
     spool: Annotated[
         str,
         typer.Option(
-            metavar="URL", help="An empty PostgreSQL database for the cluster. Unset: a server of the demo's own."
+            metavar="URL", help="An empty PostgreSQL database for the cluster; default: the demo starts its own server."
         ),
     ] = "",
     lease: Annotated[
@@ -41,7 +43,7 @@ def demo(
             metavar="SECONDS",
             min=1,
             max=60,
-            help="How long the lease of the killed relay goes on; 60: it is not shortened.  [default: 10]",
+            help="How long the lease of the killed relay lasts; 60 is the usual time.  [default: 10]",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +59,7 @@ def demo(
         show_cluster(messages, nodes or 4, spool, lease or 10, as_json=json)
     for name, value in (("--nodes", nodes), ("--spool", spool), ("--lease", lease)):
         if value:
-            screen.fail(f"{name} is for the demo of a cluster; add --cluster")
+            screen.fail(f"{name} only applies to a cluster; add --cluster")
     acts = screen.run(lambda: _show(messages, quiet=json))
     if json:
         from postroad.views.json import demo_shape

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postroad.examine import KeySources, PublishedKey
     from postroad.sign import SigningKey
 
-app = group("Make the keys that sign mail (DKIM), print and check their records, replace them.")
+app = group("Make the keys that sign mail (DKIM), print and check their records, and replace keys.")
 
 
 class KeyType(StrEnum):
@@ -42,7 +42,7 @@ LEAST_BITS, USUAL_BITS, MOST_BITS = 1024, 2048, 4096
 
 Domain = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain in From of the mail that is signed.")]
 AnyDomain = Annotated[
-    str | None, typer.Argument(metavar="[DOMAIN]", help="Only the keys of this domain; default: of all.")
+    str | None, typer.Argument(metavar="DOMAIN", help="Only the keys of this domain; default: all domains.")
 ]
 Keys = Annotated[
     Path | None,
@@ -52,7 +52,7 @@ Selector = Annotated[
     str, typer.Option(metavar="NAME", help="The selector; default: the next of this year, such as 2026a.")
 ]
 OnlySelector = Annotated[str, typer.Option("--selector", metavar="NAME", help="Only the key with this selector.")]
-Type = Annotated[KeyType | None, typer.Option("--type", help="Only keys of this type; default: of both.")]
+Type = Annotated[KeyType | None, typer.Option("--type", help="Only keys of this type; default: both types.")]
 DnsPort = Annotated[int, typer.Option(metavar="N", help="The authoritative servers' port; for tests.")]
 
 
@@ -133,7 +133,7 @@ def record(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Print the records of keys as a zone file has them, or as web interfaces want them.
+    """Print the records of keys as a zone file has them, or in one piece, as web interfaces take them.
 
     Exit status: 0 done, 2 usage error, or there is no such key.
     """
@@ -145,8 +145,9 @@ def record(
         _print_keys(files, now, there)
     elif form is RecordForm.VALUE:
         from postroad.sign import record_of
+        from postroad.views.text.blocks import Verbatim
 
-        screen.Screen().lines(f"{each.key.name} {record_of(each.key)}" for each in files)
+        screen.Screen().lines(Verbatim(f"{each.key.name} {record_of(each.key)}") for each in files)
     else:
         from postroad.views.text.dkim import zone_lines
 
@@ -175,7 +176,7 @@ def check(
         there = KeySet.of(keys, config)
         files = there.files(_domain(domain) if domain else "", selector)
         sources = _sources(_resolver(zone, resolver), dns_port, asks_servers=not zone)
-    told = screen.run(lambda: ask_everybody([each.key for each in files], sources))
+    told = screen.run(lambda: ask_everybody([each.key for each in files], sources), options.DNS)
     found = [key_status(each, now, there.expiry_s) for each in told]
     if json:
         from postroad.views.json import checked_keys_shape
@@ -196,10 +197,10 @@ def check(
 def rotate(
     domain: Domain,
     type_: Type = None,
-    now: Annotated[bool, typer.Option("--now", help="Look once, and do not wait for the name servers.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Ask the name servers once, and do not wait for them.")] = False,
     wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the name servers: 30m, 2h.")] = HOUR,
     again: Annotated[
-        bool, typer.Option("--again", help="Begin even if the record of the last key is still needed.")
+        bool, typer.Option("--again", help="Begin even if the record of the previous key is still needed.")
     ] = False,
     keys: Keys = None,
     config: options.ConfigFile = None,
@@ -209,10 +210,10 @@ def rotate(
 ) -> None:
     """Replace the key of a domain: make the next one, wait until every name server has its record, and switch.
 
-    It may be interrupted at any time and called again: it goes on where it was. A key that `dkim new` made is taken
-    as the next one. With --json it looks once, as with --now.
+    You may interrupt it at any time and run it again: it resumes where it stopped. A key that `dkim new` made is
+    taken as the next one. With --json it looks once, as with --now.
 
-    Exit status: 0 the switch is written, 2 usage error, 3 not every name server has the record yet.
+    Exit status: 0 the keys are switched, 2 usage error, 3 not every name server has the record yet.
     """
     with screen.input_errors():
         name = _domain(domain)
@@ -288,7 +289,7 @@ class Turn:
 
             screen.print_json(rotation_shape(self.domain, files, missing, now, self.there.expiry_s))
         elif missing:
-            screen.remark("not every name server has the record yet; call this again: it goes on from here")
+            screen.remark("not every name server has the record yet; run this again later: it resumes from here")
         else:
             from postroad.views.text.dkim import switched
 

@@ -34,7 +34,10 @@ def explain(
 
     story = screen.run(found)
     if story is None:
-        screen.fail(f"no message has the id {message_id}; `postroad queue list` shows those that wait", screen.FINDINGS)
+        screen.fail(
+            f"there is no message with the id {message_id}; `postroad queue list` shows the mail that waits",
+            screen.FINDINGS,
+        )
     from postroad.views.text.story import tell
 
     if json:

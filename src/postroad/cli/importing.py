@@ -22,13 +22,16 @@ MOST = 16 * 1024 * 1024  # octets of a file that somebody wrote by hand
 def import_(
     system: Annotated[
         Literal["postfix", "nullmailer", "msmtp", "dma", "exim"],
-        typer.Argument(help="postfix, nullmailer, msmtp, dma, or exim (as Debian's questions set it up)."),
+        typer.Argument(metavar="SYSTEM", help="postfix, nullmailer, msmtp, dma, or exim (as Debian configures it)."),
     ],
     place: Annotated[
-        Path | None, typer.Argument(metavar="PATH", help="Its folder or file; default: where it usually is.")
+        Path | None, typer.Argument(metavar="PATH", help="Its folder or file; default: the usual place.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Write postroad.toml and files with passwords there.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="DIR", help="Write postroad.toml, and the passwords in files of their own, to this folder."
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -48,7 +51,7 @@ def import_(
         where = where.parent
     main = where / known.main
     if not main.is_file():
-        screen.fail(f"{main}: no such file; say where the settings of {system} are")
+        screen.fail(f"{main}: no such file; give the path of the {system} settings")
     if _text(main) is None:
         screen.fail(f"{main} cannot be read as text; check what it is, and who may read it")
     draft = known.adopt(lambda name: _text(where / name if name else where), str(to.absolute() if to else FOLDER))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = group("A name server and mail servers on loopback, with configurable faults.")
 
 
-FAULT = """Make an exchanger of a lab that is running misbehave, or behave again.
+FAULT = """Make an exchanger of a running lab misbehave, or behave again.
 
 A lab belongs to the user who started it. Faults:
 
@@ -31,7 +31,9 @@ Exit status: 0 done, 2 no such exchanger or fault, or no lab is running.""".form
 )
 Control = Annotated[
     Path | None,
-    typer.Option("--control", metavar="PATH", help="The lab's control socket; without it, the only lab that runs."),
+    typer.Option(
+        "--control", metavar="PATH", help="The lab's control socket; needed only if several labs are running."
+    ),
 ]
 Faults = Annotated[
     list[str] | None,
@@ -65,7 +67,10 @@ def up(
     ] = "fixed",
     fault: Faults = None,
     tls: Annotated[
-        bool, typer.Option("--tls", help="Offer STARTTLS, with a self-signed certificate unless --certificate says.")
+        bool,
+        typer.Option(
+            "--tls", help="Offer STARTTLS, with a self-signed certificate unless --certificate says otherwise."
+        ),
     ] = False,
     certificate: Certificates = None,
     policy: Policies = None,
@@ -82,7 +87,9 @@ def up(
     ] = False,
     control: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="The control socket for `lab fault`; default: one in a folder of yours."),
+        typer.Option(
+            metavar="PATH", help="The control socket for `lab fault`; default: one in a folder that only you can read."
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -91,11 +98,11 @@ def up(
     Addresses outside 127.0.0.0/8 are moved there. `postroad lab fault` changes the faults while the lab runs, and
     `postroad lab faults --words` lists all of them.
 
-    Certificates: good, expired, foreign (of an authority nobody knows), wrong-name, self-signed; all with one key,
-    which a TLSA record in the zone may name. A zone with a DNSKEY record is answered as a validating resolver answers
-    for a signed one. A policy is served where the zone has mta-sts.DOMAIN.
+    Certificates: good, expired, foreign (signed by an unknown authority), wrong-name, self-signed; they share one key,
+    which a TLSA record in the zone may name. A zone with a DNSKEY record counts as signed, as a validating resolver
+    would answer for it. A policy is served where the zone has mta-sts.DOMAIN.
 
-    Exit status: 0 interrupted, 2 wrong usage, 3 a port is taken.
+    Exit status: 0 interrupted, 2 usage error, 3 a port is taken.
     """
     from postroad.cli.lab_up import LabWishes, keep_up
 
@@ -109,9 +116,9 @@ def up(
 @app.command(help=FAULT, epilog="Example: postroad lab fault mail1 r450")
 def fault(
     where: Annotated[
-        str, typer.Argument(metavar="NAME|ADDRESS", help="An exchanger, by name or address; all is every one.")
+        str, typer.Argument(metavar="NAME|ADDRESS", help="An exchanger, by name or address; `all` for all of them.")
     ],
-    fault: Annotated[str, typer.Argument(metavar="FAULT", help="A fault, as r450 or slow:5; none ends it.")],
+    fault: Annotated[str, typer.Argument(metavar="FAULT", help="A fault, such as r450 or slow:5; `none` ends it.")],
     control: Control = None,
     json: options.Json = False,
 ) -> None:
@@ -122,10 +129,10 @@ def fault(
 @app.command(epilog="Example: postroad lab faults")
 def faults(
     control: Control = None,
-    words: Annotated[bool, typer.Option("--words", help="List the faults that there are, and what each does.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="List all faults, and what each does.")] = False,
     json: options.Json = False,
 ) -> None:
-    """List the exchangers of a lab that is running, each with its fault.
+    """List the exchangers of a running lab, each with its fault.
 
     Exit status: 0 done, 2 no lab is running.
     """
@@ -166,36 +173,39 @@ def _ask(request: dict[str, str], control: Path | None, *, json: bool) -> None:
 def try_(
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND...", help="What sends one message; {to}, {from} and {domain} are filled in."),
+        typer.Argument(metavar="COMMAND...", help="It sends one message; {to}, {from} and {domain} are filled in."),
     ] = None,
     daemon: Annotated[
-        str, typer.Option(metavar="COMMAND", help="Keep this running meanwhile: the server that COMMAND hands mail to.")
+        str, typer.Option(metavar="COMMAND", help="Keep this running meanwhile: the server behind COMMAND.")
     ] = "",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="SITUATION", help="Only this situation; may be repeated.")
     ] = None,
     limit: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, max=86400, help="How long a message may take at most.")
+        float, typer.Option(metavar="SECONDS", min=1, max=86400, help="Time limit for a message.")
     ] = 150.0,
     settle: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0.1, max=3600, help="A message is over when nothing happens so long."),
+        typer.Option(
+            metavar="SECONDS", min=0.1, max=3600, help="A message is over when nothing has happened for this long."
+        ),
     ] = 5.0,
     title: Annotated[str, typer.Option(metavar="TEXT", help="The title in the sender's file.")] = "",
     toml: Annotated[bool, typer.Option("--toml", help="Print only the sender's file, for --sender FILE.toml.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Run a sender in a network of its own, and say how it uses MX records, beside the senders that are known.
+    """Run a sender in a network of its own, report how it uses MX records, and compare it with the known senders.
 
     COMMAND is run once for each message, with the message on standard input, in a network namespace whose
-    resolv.conf is a lab. The lab plays situations: equal hosts, hosts that refuse, are silent or greet with 421, two
-    addresses, IPv6. What the sender does there is printed: which address in which order, after how long, and how it
-    ends; then the models of known senders, and the sender's own file, in which what was not seen is commented out.
+    resolv.conf points to a lab. The lab sets up situations: equal hosts, hosts that refuse, are silent or greet with
+    421, two addresses, IPv6. For each it prints what the sender does: which addresses it tries in which order, after
+    how long, and how it ends; then how well the known senders explain that, and a file that describes this sender, in
+    which what was not seen is commented out.
 
-    It takes as long as the sender waits for a silent address, at most the limit. It needs root, or user namespaces;
-    a server with users of its own needs root. Nothing leaves the namespace, and everything in it ends with it.
+    It takes as long as the sender waits for a silent address, up to --limit. It needs root, or user namespaces; a
+    server with users of its own needs root. Nothing leaves the namespace, and everything in it ends with it.
 
-    Exit status: 0 done, 1 no message made a contact, 2 wrong usage, 3 no network namespace can be made here.
+    Exit status: 0 done, 1 no message made a contact, 2 usage error, 3 no network namespace can be made here.
     """
     from postroad.cli import lab_try
 
@@ -220,7 +230,9 @@ def try_(
 
 @app.command(epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
 def run(
-    folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],
+    folder: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Scenario folders: zone, send, expect, and maybe faults.")
+    ],
     json: options.Json = False,
 ) -> None:
     """Run scenarios three ways (rehearsed, for real on loopback, forecast) and compare each with what is expected.

@@ -38,9 +38,11 @@ def options_of(command: Sequence[str], daemon: str, only: Sequence[str], limit_s
 
     """
     if not command:
-        raise InputError("give the command that sends a message, as: postroad lab try -- swaks --to {to} --from {from}")
+        raise InputError(
+            "give the command that sends a message, such as: postroad lab try -- swaks --to {to} --from {from}"
+        )
     if READS_HEADER not in command and not any(RECIPIENT in word for word in command):
-        raise InputError(f"the command says nowhere whom to send to; write {RECIPIENT} there (or -t, as of sendmail)")
+        raise InputError(f"the command does not say whom to send to; put {RECIPIENT} in it (or -t, as for sendmail)")
     try:
         behind = tuple(shlex.split(daemon))
     except ValueError as problem:

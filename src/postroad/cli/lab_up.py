@@ -79,7 +79,7 @@ def _lab(wishes: LabWishes, watched: screen.Watched, arrivals: _Arrivals) -> Lab
     if wishes.order not in set(Order):
         raise InputError(f"there is no order {wishes.order!r}; choose one of {', '.join(Order)}")
     if wishes.maildir and not wishes.save:
-        raise InputError("--maildir says how --save DIR saves; add --save DIR")
+        raise InputError("--maildir only applies to --save DIR; add --save DIR")
     loaded = zone_resolver(wishes.zones or [zone_of("t1")])
     usual, certificates = _certificates(wishes.certificates)
     try:
@@ -149,7 +149,7 @@ def _faults(texts: list[str]) -> Mapping[str, Fault]:
     for text in texts:
         where, equals, what = text.rpartition("=")
         if not equals or not where:
-            raise InputError(f"--fault {text!r}: write NAME=FAULT or ADDRESS=FAULT, as mail1=refuse")
+            raise InputError(f"--fault {text!r}: write NAME=FAULT or ADDRESS=FAULT, such as mail1=refuse")
         fault = readable(parse_fault(what))
         if faults.setdefault(where, fault) != fault:
             raise InputError(f"--fault: {where} has two faults, {faults[where]} and {fault}; give one of them")
@@ -178,7 +178,7 @@ def _policies(texts: list[str]) -> dict[str, str]:
     for each in texts:
         domain, equals, file = each.partition("=")
         if not equals:
-            raise InputError(f"--policy {each!r}: write DOMAIN=FILE, as example.com=mta-sts.txt")
+            raise InputError(f"--policy {each!r}: write DOMAIN=FILE, such as example.com=mta-sts.txt")
         text = read_text(Path(file))
         if isinstance(text, Unreadable):
             raise InputError(f"--policy {each!r}: {text.why}")

@@ -43,7 +43,7 @@ def lookup(
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
         mailer = Mailer(subject.resolver(resolver or ()))
-    snapshot = screen.run(lambda: mailer.lookup(subject.destination))
+    snapshot = screen.run(lambda: mailer.lookup(subject.destination), options.DNS)
 
     shape = lookup_shape(snapshot)
     if json:
@@ -65,12 +65,15 @@ def _exit_code(shape: LookupJson) -> int:
     return screen.DONE if shape["mx"] or (own and own["addresses"]) else screen.FINDINGS
 
 
+_NO_MX = {"no-name": "the domain does not exist (NXDOMAIN)", "no-data": "it has no MX records"}
+
+
 def _text(shape: LookupJson) -> Iterator[str]:
     addresses = sum(len(record["addresses"]) for record in shape["mx"])
     if shape["mx"]:
         yield f"{shape['domain']}: {len(shape['mx'])} MX, {addresses} addresses, TTL {shape['ttl_s']} s"
     else:
-        yield f"{shape['domain']}: no MX ({shape['status']}{': ' + shape['why'] if shape['why'] else ''})"
+        yield f"{shape['domain']}: {_NO_MX.get(shape['status'], shape['why'])}"
     if shape["aliases"]:
         yield f"  alias: {' -> '.join(shape['aliases'])}"
     for record in shape["mx"]:

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+DNS = "asking DNS"  # what a command waits for
+
 Domain = Annotated[
     str | None,
     typer.Argument(
-        help="A domain, mailbox or address literal, a zone file, or a reference set-up: t1 to t6, one, filter; "
-        "./t1 is a file."
+        metavar="DOMAIN",
+        help="A domain, mailbox or address literal, a zone file, or a reference set-up, such as two-equal "
+        "(`postroad setups` lists them); ./two-equal is a file.",
     ),
 ]
 Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]
@@ -43,7 +46,7 @@ Tls = Annotated[
     typer.Option(
         "--tls",
         metavar="MODE",
-        help="What a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic, "
+        help="What TLS has to do: auto (whatever the domain publishes by DANE and MTA-STS), off, opportunistic, "
         "encrypt, dane, dane-only or verify; default: as the settings say, else auto.",
     ),
 ]
@@ -80,7 +83,7 @@ PoliciesOf = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="Look as a relay with this settings file does, by its routes and the policies in its spool.",
+        help="Apply the routes of this settings file and the policies in its spool, as the relay does.",
     ),
 ]
 SpoolPlace = Annotated[

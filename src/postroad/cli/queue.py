@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 app = group("Inspect and manage the queue: list, retry now, hold, release, move to another route, return, delete.")
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="A message.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these messages.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the message, as `queue list` shows it.")]
 Destination = Annotated[str, typer.Option(metavar="DOMAIN", help="Only mail to this domain.")]
 Sender = Annotated[str, typer.Option(metavar="MAILBOX", help="Only mail from this sender; '<>' for reports.")]
 StateName = Annotated[
@@ -60,7 +60,7 @@ class QueueSelection:
         if self.state and self.state not in set(State):
             screen.fail(f"there is no state {self.state!r}; choose one of {', '.join(State)}")
         if not (self.ids or self.destination or self.sender or self.state or self.all):
-            screen.fail("say which mail you mean: IDs, --destination, --sender, --state, or --all")
+            screen.fail("say which mail you mean: give IDs, --destination, --sender, or --all")
         with screen.input_errors():
             return Selection(
                 tuple(self.ids or ()),
@@ -108,10 +108,11 @@ def list_(
 def show(
     id_: Id,
     content: Annotated[
-        bool, typer.Option("--content", help="And the message itself, as queued; control characters are written out.")
+        bool,
+        typer.Option("--content", help="Also print the message itself, as queued; control characters are escaped."),
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Only the message, octet by octet, into a file or a pipe.")
+        bool, typer.Option("--raw", help="Print only the message, byte for byte, to a file or a pipe.")
     ] = False,
     spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
@@ -132,7 +133,7 @@ def show(
     else:
         from postroad.views.text.queue import told
 
-        screen.Screen().lines(told(story, time.time()))
+        screen.Screen().table(told(story, time.time()))
 
 
 @app.command(epilog=f"{EXAMPLES}trace 1E2DAPNHV84C8G00")
@@ -164,9 +165,9 @@ def retry(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Retry waiting mail now. A running relay starts within a second or two, also at hosts that did not answer.
+    """Retry waiting mail now. A running relay starts within a second or two, even at hosts that did not answer.
 
-    Mail that its sender holds for a later time keeps waiting for it.
+    Mail whose sender asked for a later delivery still waits for that time.
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
@@ -242,9 +243,9 @@ def bounce(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Give up waiting and held mail now, and send its senders the failure report that they would get at its expiry.
+    """Give up on waiting and held mail now, and send its senders the failure report they would get at expiry.
 
-    The report is for whoever wants one: mail with the null sender and NOTIFY=NEVER have none.
+    Mail from the null sender, and recipients with NOTIFY=NEVER, get no report.
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
@@ -281,25 +282,25 @@ def move(
     all_: All = False,
     route: Annotated[
         str,
-        typer.Option("--route", metavar="HOST[:PORT]", help="Deliver it to this host, on port 25 or this one."),
+        typer.Option("--route", metavar="HOST[:PORT]", help="Deliver it to this host; the port is 25 unless given."),
     ] = "",
     to_route: Annotated[
         str, typer.Option("--to-route", metavar="NAME", help="Deliver it by this [[route]] of the settings.")
     ] = "",
     usual: Annotated[
-        bool, typer.Option("--usual", help="Deliver it as its destination says, whatever it was moved to before.")
+        bool, typer.Option("--usual", help="Undo an earlier move: deliver it by the routes of the settings, or by DNS.")
     ] = False,
     spool: options.SpoolPlace = "",
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Move waiting and held mail to another route, and retry it now. Later mail goes as before.
+    """Move waiting and held mail to another route, and retry it now. New mail is routed as before.
 
     Exit status: 0 done, 1 nothing matches, 2 usage error, no such route or no spool.
     """
     which = QueueSelection(ids, destination, sender, state, all_, spool, config)
     if (bool(route) + bool(to_route) + usual) != 1:
-        screen.fail("say where it is to go: write one of --route HOST[:PORT], --to-route NAME and --usual")
+        screen.fail("say where the mail should go: give one of --route HOST[:PORT], --to-route NAME and --usual")
     selection = which.selection()
     with screen.input_errors():
         way = "" if usual else _place(route) if route else _named(to_route, config)
@@ -407,7 +408,7 @@ def _show_content(id_: str, which: QueueSelection, *, raw: bool, json: bool) -> 
     if raw and screen.is_terminal():
         screen.fail("--raw writes whatever is in the message: redirect it into a file or a pipe, or leave it out")
     if raw and json:
-        screen.fail("--raw and --json contradict each other: leave one out")
+        screen.fail("--raw and --json cannot be combined: leave one out")
 
     async def shown(queue: Spool) -> None:
         story = await queue.story(id_)
@@ -427,7 +428,7 @@ def _show_content(id_: str, which: QueueSelection, *, raw: bool, json: bool) -> 
             from postroad.views.text.queue import content, told
 
             out = screen.Screen()
-            out.lines(told(story, time.time()))
+            out.table(told(story, time.time()))
             document("\n")
             async for line in content(pieces):
                 document(f"{line}\n")
@@ -450,7 +451,10 @@ def _left_alone(busy: int) -> str:
 
 
 def _unknown(id_: str) -> NoReturn:
-    screen.fail(f"no message {id_}: it was never here, or it finished longer ago than [spool] history", screen.FINDINGS)
+    screen.fail(
+        f"there is no message {id_}: it was never queued here, or it finished longer ago than [spool] history",
+        screen.FINDINGS,
+    )
 
 
 def _exit(count: int) -> None:

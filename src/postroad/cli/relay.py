@@ -21,7 +21,6 @@ def relay(
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, help="2: one process receives, another one delivers; two cores are used.")
     ] = 1,
-    deliverer: Annotated[int, typer.Option(hidden=True, help="The one that delivers: where its socket is.")] = -1,
 ) -> None:
     """Accept mail by SMTP, queue it on disk, deliver it to each domain's exchangers, retry, and report failures.
 
@@ -37,7 +36,8 @@ def relay(
     """
 
     async def served() -> None:
-        from postroad.config import SettingsFile
+        from postroad.config import SettingsFile, find, own_place
+        from postroad.relay import serve
         from postroad.spool import place_of
 
         file = SettingsFile(config, begins=True)
@@ -46,17 +46,9 @@ def relay(
             loaded = file.load()
             return loaded.model_copy(update={"spool": loaded.spool.moved_to(place_of(spool))}) if spool else loaded
 
-        if deliverer >= 0:
-            from postroad.relay import deliver
-
-            await deliver(deliverer)
-        else:
-            from postroad.config import find, own_place
-            from postroad.relay import serve
-
-            if config is None and find() is None and (own := own_place(begins=True)):
-                screen.remark(f"no settings file: the spool is {spool or own.spool}, and mail is taken at {own.where}")
-            await serve(load, is_split=workers == MOST)
+        if config is None and find() is None and (own := own_place(begins=True)):
+            screen.remark(f"no settings file: the spool is {spool or own.spool}, and mail is accepted at {own.where}")
+        await serve(load, is_split=workers == MOST)
 
     if workers > MOST:
         screen.fail(

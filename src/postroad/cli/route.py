@@ -28,7 +28,7 @@ def route(
 ) -> None:
     """Show where mail for a domain goes: its exchangers by preference, their odds, and one drawn order.
 
-    With --config as a relay with these settings sends it: by which route, why, and what it does after a refusal.
+    With --config: which route of these settings the mail takes, why, and what happens after a refusal.
 
     Exit status: 0 there is a route, 1 mail cannot be delivered or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
@@ -43,7 +43,7 @@ def route(
         mailer = mailer_for(subject, MailerOptions(policy, config, tls, resolver or (), own or ()))
         return await mailer.route(subject.destination, seed)
 
-    answer = screen.run(routed)
+    answer = screen.run(routed, options.DNS)
     if json:
         from postroad.views.json import route_shape
 

@@ -18,7 +18,7 @@ import typer
 
 from postroad.cli.door import EX_IOERR, OutputStream
 from postroad.cli.lines import document, error, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
-from postroad.views.text.blocks import Styled, Table
+from postroad.views.text.blocks import Styled, Table, Verbatim
 from postroad.words.visible import json_text, visible
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ class Screen:
         return not self._is_plain and self._console.is_terminal and "NO_COLOR" not in os.environ
 
     def line(self, *parts: Styled, style: str = "") -> None:
-        """One line, whatever is in its texts."""
+        """One line, whatever is in its texts; the terminal alone breaks one that people copy."""
         if self._is_plain:
             document("".join(map(_shown, parts)) + "\n")
         else:
-            self._console.print(_text(parts, style))
+            is_copied = any(isinstance(part if isinstance(part, str) else part[0], Verbatim) for part in parts)
+            self._console.print(_text(parts, style), soft_wrap=is_copied or None)
 
     def lines(self, texts: Iterable[str], style: str = "") -> None:
         """Several."""
@@ -85,7 +86,10 @@ class Screen:
             return
         console = self._console if sys.stdout.isatty() else _console(sys.stdout, AS_WIDE_AS_NEEDED)
         fitting = _fitting(table, console.width)
-        console.print(_drawn(fitting, is_whole=bool(table.heads) and _least(fitting) <= console.width))
+        if table.heads and _least(fitting) > console.width:
+            self.lines(_in_sentences(table))
+        else:
+            console.print(_drawn(fitting, is_whole=bool(table.heads)))
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
         """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
@@ -200,7 +204,7 @@ def working(name: str, counted: str = "computed") -> Iterator[Callable[[], None]
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn(f"{{task.completed:.0f}} {counted}"),
+        *([TextColumn(f"{{task.completed:.0f}} {counted}")] if counted else []),
         TimeElapsedColumn(),
     )
     with _moving(sys.stderr):
@@ -216,19 +220,23 @@ def working(name: str, counted: str = "computed") -> Iterator[Callable[[], None]
             bar.stop()
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run(main: Callable[[], Coroutine[Any, Any, T]], waiting: str = "") -> T:
     """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2.
+
+    `waiting` says at a terminal what it waits for, once that takes a moment.
 
     So does a limit on open files that is too low to work with: the loop itself would end with a traceback, or without a
     word.
     """
     import asyncio
 
+    from postroad.build import loop_factory
     from postroad.net import open_more
 
     if problem := open_more():
         fail(problem)
-    with input_errors(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    shown = working(waiting, counted="") if waiting else nullcontext()
+    with input_errors(), shown, asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main())
 
 
@@ -306,6 +314,14 @@ def _fitting(table: Table, width: int) -> Table:
     return side if len(set(heads)) == len(heads) and _least(side) <= width else table
 
 
+def _in_sentences(table: Table) -> Iterator[str]:
+    """The table where a word of it would be broken whichever way it lies: each row says what its cells are."""
+    _, *heads = table.heads
+    for first, *cells in ([cell if isinstance(cell, str) else cell[0] for cell in row] for row in table.rows):
+        yield first
+        yield f"  {'; '.join(f'{head} {cell}' for head, cell in zip(heads, cells, strict=True))}"
+
+
 def _least(table: Table, whole: frozenset[str] = frozenset()) -> int:
     """The width that a table takes with no word broken, and nothing parted in its first column and in these."""
     columns = [
@@ -324,17 +340,9 @@ def _drawn(table: Table, *, is_whole: bool = False) -> RenderableType:
     from rich.table import Table as Grid
 
     drawn = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(table.heads))
-    for place, head in enumerate(table.heads):
+    for place, head in enumerate(table.heads or [""] * max(map(len, table.rows), default=0)):
         side: Literal["left", "right"] = "right" if head in table.right else "left"
         drawn.add_column(head, justify=side, header_style="bold", overflow="fold", no_wrap=is_whole and not place)
     for row in table.rows:
         drawn.add_row(*(_text([cell]) for cell in row))
     return drawn
-
-
-def _loop_factory() -> Callable[[], Any] | None:
-    try:
-        import uvloop
-    except ImportError:  # no uvloop for Windows: asyncio's own loop does the same, slower
-        return None
-    return uvloop.new_event_loop

@@ -36,7 +36,7 @@ def send(
         str, typer.Option("--from", metavar="MAILBOX", help="The reverse-path; '<>' for the null one, never bounced.")
     ],
     to: Annotated[list[str], typer.Option("--to", metavar="MAILBOX", help="A recipient; may be repeated.")],
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The message; - is standard input.")] = Path("-"),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The message; - is standard input.")] = Path("-"),
     zone: options.Zones = None,
     resolver: options.Resolvers = None,
     procedure: options.Procedure = "rfc5321",
@@ -62,7 +62,7 @@ def send(
     Exit status: 0 all delivered, 1 some failed, 2 usage error, 3 some deferred and none failed.
     """
     if require_tls and tls == "off":
-        screen.fail("--require-tls and --tls off exclude each other: leave one out")
+        screen.fail("--require-tls and --tls off cannot be combined: leave one out")
     content, out = _read(file), screen.Screen()
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Subject = Annotated[
     str | None,
-    typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter; ./t1 is a file."),
+    typer.Argument(
+        metavar="DOMAIN", help="A domain, a zone file, or a reference set-up, such as two-equal; ./two-equal is a file."
+    ),
 ]
 Of = options.Of
 Senders = Annotated[
@@ -46,7 +48,7 @@ StsPolicy = Annotated[
 ]
 Published = Annotated[
     bool,
-    typer.Option("--published", help="Ask for the MTA-STS policy and TLSA records that the domain has now."),
+    typer.Option("--published", help="Fetch the MTA-STS policy and the TLSA records that the domain publishes now."),
 ]
 
 
@@ -92,7 +94,7 @@ def records_of(
 
     with screen.input_errors():
         subject = build.subject_of(what, domain, zones)
-    return screen.run(lambda: build.records_of(subject, resolvers, terms or build.RecordTerms()))
+    return screen.run(lambda: build.records_of(subject, resolvers, terms or build.RecordTerms()), options.DNS)
 
 
 def status_of(records: Records) -> int:

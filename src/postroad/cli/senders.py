@@ -81,7 +81,7 @@ def _print_file(found: Sender, own: str | None) -> None:
 
     text = read_text(own) if own else file_of(found.name)
     if not isinstance(text, str):
-        screen.fail(f"{found.name} has no file: it is simulated with the code of this program")
+        screen.fail(f"{found.name} has no file: it is simulated by running Postroad itself")
     screen.document(text)
 
 

@@ -20,8 +20,8 @@ def setups(
 ) -> None:
     """Compare the reference MX set-ups and show which of them balance load and fail over best.
 
-    Their names (t1 to t6, one, filter) can be given to simulate, compare and advise in place of a domain. For a file
-    with such a name write ./t1.
+    Each has two names, such as t1 and two-equal: other commands take either in place of a domain. For a file with
+    such a name write ./two-equal.
 
     Exit status: 0 done, 2 usage error.
     """
@@ -46,14 +46,15 @@ def setups(
 
 def _show(out: screen.Screen, comparison: Comparison, answered: tuple[AnsweredQuestion, ...]) -> None:
     from postroad.planning import SETUPS
+    from postroad.views.text.blocks import Verbatim
     from postroad.views.text.comparison import headline, table
 
     out.line(headline(comparison), style="bold")
     out.line()
     for card in comparison.cards:
-        out.line(f"{card.name}: {SETUPS[card.name].title}", style="bold")
+        out.line(str(SETUPS[card.name]), style="bold")
         for line in card.records.lines:
-            out.line(f"    {line}")
+            out.line(Verbatim(f"    {line}"))
     out.line()
     out.show(table(comparison))
     for each in answered:

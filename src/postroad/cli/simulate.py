@@ -75,7 +75,7 @@ def simulate(
     Exit status: 0 every sender can deliver, 1 at least one cannot, or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
     """
-    _check_outputs(html, json=json)
+    _check_outputs(plot, html, json=json)
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     from postroad.build import RecordTerms, covered_by, down_of, view_of
 
@@ -85,20 +85,26 @@ def simulate(
     with screen.input_errors():
         records, asked = covered_by(down or (), records), flags.options()
         view = view_of(sender or (), mix, senders, dns_order, down_of(down or (), records))
+        tried = _tried(records, view, asked, seed)  # first: what cannot be is refused before anybody waits for the rest
         with screen.working("forecasts") as heard:
             view = replace(view, heard=heard)
             card = _measured(records, view, with_examples=json)
             fares = recipients_of(records, view, replies)
             picture = _pictured(card, view)
-        found = _whole(card, view, picture, _tried(card, view, asked, seed), fares)
-        _draw(found, plot, html)
+        _draw(found := _whole(card, view, picture, tried, fares), plot, html)
     _answer(found, html, json=json)
     _end(card)
 
 
-def _check_outputs(html: Path | None, *, json: bool) -> None:
+def _check_outputs(plot: Path | None, html: Path | None, *, json: bool) -> None:
+    """Before anything is asked or forecast."""
     if json and html == STDOUT:
         screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
+    if plot:
+        from postroad.views.pictures import suffix_of
+
+        with screen.input_errors():
+            suffix_of(plot)
 
 
 def _whole(
@@ -135,12 +141,12 @@ def _measured(records: Records, view: Conditions, *, with_examples: bool) -> Sco
     return measure(str(records.snapshot.domain), records, view, examples=EXAMPLES if with_examples else 0)
 
 
-def _tried(card: Scorecard, view: Conditions, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:
-    if not asked or not card.records.machines:
+def _tried(records: Records, view: Conditions, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:
+    if not asked or not records.machines:
         return {}
     from postroad.cli.workload import run_trials
 
-    return run_trials(card.records.snapshot, view, asked, seed)
+    return run_trials(records.snapshot, view, asked, seed)
 
 
 def _end(card: Scorecard) -> None:

@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 @app.command(epilog="Example: postroad spool check --spool postgresql://postroad@db.example/mail")
 def check(spool: options.SpoolPlace = "", config: options.ConfigFile = None, json: options.Json = False) -> None:
-    """Check the health of a spool: its schema, files or server, nodes and their leases, and what holds dead rows.
+    """Check the health of a spool: its schema, files or server, nodes and leases, and what keeps dead rows alive.
 
-    It only reads, and a relay that runs on it does not notice. In a folder it reads the whole database.
+    It only reads, and does not disturb a relay that runs on the spool. In a folder it reads the whole database.
 
     Exit status: 0 healthy, 1 findings, 2 usage error or no spool, 3 the spool cannot be reached now.
     """
@@ -51,7 +51,7 @@ def migrate(
 ) -> None:
     """Bring the schema of a spool to this version of Postroad, at a time that you choose.
 
-    A relay does the same when it starts. Beside relays that run, only steps are done that they survive.
+    A relay does the same when it starts. While relays run on the spool, only steps that do not harm them are done.
 
     Exit status: 0 done, 1 with --dry-run: there are steps, 2 usage error or no spool, 3 not now.
     """
@@ -72,8 +72,10 @@ def migrate(
 
 @app.command(epilog="Example: postroad spool move /var/spool/postroad postgresql://postroad@db.example/mail")
 def move(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A folder or a postgresql:// URL; no relay on it.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The same; made if there is no spool.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="A folder or a postgresql:// URL; no relay may be running on it.")
+    ],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The same; a spool is made there if there is none.")],
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Accept a standby of TO that may lack the last commits.")
     ] = False,

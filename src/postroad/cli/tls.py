@@ -47,11 +47,11 @@ def tls(  # options of a command
 ) -> None:
     """Show what protects mail to a domain: DNSSEC, DANE, MTA-STS, certificates, and what would happen to mail.
 
-    Asks what a sender asks, and opens one session with each address of an exchanger, up to STARTTLS; no mail is sent.
-    In a zone file a zone with a DNSKEY record counts as signed.
+    It asks what a sender would ask, and opens one session with each address of an exchanger, up to STARTTLS; it sends
+    no mail. In a zone file a zone with a DNSKEY record counts as signed.
 
     Exit status: 0 mail goes everywhere, 1 an exchanger would be passed over, or an MTA-STS policy cannot be used,
-    2 usage error, 3 not all of it could be seen, try again.
+    2 usage error, 3 inconclusive, try again.
     """
 
     async def looked() -> Protection:
@@ -64,7 +64,8 @@ def tls(  # options of a command
         asked = MailerOptions(here, config, mode, resolver or (), own or (), authorities, https_port)
         connects = not subject.loaded if connect is None else connect
         mailer = await _mailer(subject, asked, policy, connects=connects)
-        return await look(subject.destination, mailer, _settings(subject, asked, port, connects=connects))
+        with screen.working(f"looking at {subject.destination}", "addresses") as tick:
+            return await look(subject.destination, mailer, _settings(subject, asked, port, connects=connects), tick)
 
     seen = screen.run(looked)
     if json or form is AnswerForm.JSON:

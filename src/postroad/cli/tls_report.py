@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def tls_report(
     domain: Annotated[
-        str, typer.Argument(metavar="[DOMAIN]", help="Only the report to this domain.", show_default=False)
+        str, typer.Argument(metavar="DOMAIN", help="Only the report to this domain.", show_default=False)
     ] = "",
     day: Annotated[
         str, typer.Option(metavar="DATE", help="The UTC day, such as 2026-11-22; default: today, so far.")
@@ -28,8 +28,8 @@ def tls_report(
 ) -> None:
     """Show the TLS reports (RFC 8460) of a day that are not sent yet, as they would be sent.
 
-    The relay counts while [tls_report] is enabled; what it has counted is here within ten seconds. A report is sent
-    within four hours after its day, if the domain asks for reports then; after that it is deleted here.
+    The relay counts sessions while [tls_report] is enabled; they show here within ten seconds. A report is sent within
+    four hours of the end of its day, if the domain still asks for reports, and then deleted here.
 
     Exit status: 0 there are reports, 1 there are none, 2 usage error or no spool.
     """

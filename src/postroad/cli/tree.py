@@ -41,7 +41,7 @@ class _Group(TyperGroup):
             return super().parse_args(ctx, args)
         except _UsageError as wrong:
             if option := getattr(wrong, "option_name", ""):  # there is none but --version and --help, and no near one
-                wrong.message = f"{option} is no option here; write a command first, then its options: {_EXAMPLE}"
+                wrong.message = f"{option} cannot be used here; write a command first, then its options: {_EXAMPLE}"
                 wrong.possibilities = ()
             raise self._told(wrong) from wrong
 

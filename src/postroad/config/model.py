@@ -228,10 +228,10 @@ class OnRejectTable(SettingsTable):
 
 
 class RouteTable(SettingsTable):
-    """Mail that does not go where DNS says, or not as usual.
+    """Mail that goes elsewhere than DNS says, or under other terms.
 
-    The most exact route has it: one that names the domain, then one for the nearest domain above it, then one for its
-    exchangers, then one for their provider, then the one for `*`. Exchangers and provider count if they fit every
+    The most specific route applies: one that names the domain, then one for the nearest domain above it, then one for
+    its exchangers, then one for their provider, then the one for `*`. Exchangers and provider count if they fit every
     exchanger of the lowest preference value.
 
     Requires one of `domains`, `exchangers` and `provider` (a route with a `name` may do without: it is taken only by
@@ -282,7 +282,7 @@ class RouteTable(SettingsTable):
         description="With `verify`: the certificate must be valid for one of these names, not for the host's.",
     )
     until: date | None = Field(
-        default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning says so."
+        default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning is logged."
     )
     security: Literal["starttls", "tls"] | None = Field(
         default=None,
@@ -294,7 +294,7 @@ class RouteTable(SettingsTable):
     auth: AuthTable | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
     signatures: Literal[1] | None = Field(
         default=None,
-        description="With 1, only the first of our DKIM signatures goes along, that of the RSA key if there is one:"
+        description="With 1, only the first of our DKIM signatures is sent, that of the RSA key if there is one:"
         " for hosts that cannot take two. Unset: all of them.",
     )
 
@@ -368,7 +368,7 @@ class LogTable(SettingsTable):
     """The log, written to stderr: a line for each message and each attempt."""
 
     format: Literal["console", "json"] = Field(
-        default="console", description="Lines for people, or one JSON object each."
+        default="console", description="Lines for people, or one JSON object a line."
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."

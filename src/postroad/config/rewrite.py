@@ -45,11 +45,11 @@ class ClientsTable(SettingsTable):
     def disagreements(self) -> Iterator[str]:
         """What its keys contradict each other in."""
         if not (self.networks or self.users or self.local_users):
-            yield "it is for nobody; write networks, users or local_users"
+            yield "it applies to nobody; add networks, users or local_users"
 
 
 class AllowedTable(ClientsTable):
-    """Senders that some clients may use, and no others. Who is in no such table may use any sender.
+    """The only senders that some clients may use. A client that is in no such table may use any sender.
 
     A client in several of them may use the senders of each. The sender is checked as it is after `[rewrite]`; any other
     is refused with 553 5.7.1.
@@ -61,7 +61,8 @@ class AllowedTable(ClientsTable):
         ' `"{user}@example.com"` has the name of the user.',
     )
     header: bool = Field(
-        default=False, description="Also check every address in From of the message; one that is unreadable is refused."
+        default=False,
+        description="Also check every address in From of the message; one that cannot be read is refused.",
     )
 
     @property
@@ -71,7 +72,7 @@ class AllowedTable(ClientsTable):
 
 
 class FixedTable(ClientsTable):
-    """The sender that all mail of some clients has, such as scanners and other devices. The first that fits counts."""
+    """One sender for all mail of some clients, such as scanners and other devices. The first that fits applies."""
 
     sender: MailAddress = Field(description="The address for the envelope, From and Sender. A name in From stays.")
     reply_to: bool = Field(default=False, description="Whether the old From becomes Reply-To, if the message has none.")
@@ -100,7 +101,7 @@ class RewriteTable(SettingsTable):
     )
     always_bcc: tuple[MailAddress, ...] = Field(
         default=(),
-        description="Who gets a copy of all mail but reports. The sender never hears if a copy cannot be delivered.",
+        description="Who gets a copy of all mail except reports. The sender never hears if a copy cannot be delivered.",
     )
     fixed: tuple[FixedTable, ...] = Field(
         default=(), description="A sender for devices; better written as `[[rewrite.fixed]]` tables."

@@ -35,7 +35,7 @@ class SpoolTable(SettingsTable):
     )
     asynchronous: bool = Field(
         default=False,
-        description="Accept that a standby of the database lacks the last commits: if it takes over, the mail accepted "
+        description="Accept that a standby of the database may lack the last commits: if it takes over, mail accepted "
         "last is lost, and some is sent twice.",
     )
     history: Duration = Field(

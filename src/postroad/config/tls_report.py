@@ -43,6 +43,6 @@ class TlsReportTable(SettingsTable):
             yield "contact needs sender: both are addresses at one domain"
         if self.contact and self.sender and self.contact.domain != self.sender.domain:
             yield (
-                f"contact is at {self.contact.domain}, but sender at {self.sender.domain}; receivers want one domain"
+                f"contact is at {self.contact.domain}, but sender at {self.sender.domain}; receivers require one domain"
                 " (RFC 8460 section 5.3)"
             )

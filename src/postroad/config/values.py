@@ -157,7 +157,9 @@ def read_refusals(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever st
     """Patterns of refusals: one or several."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not items:
-        raise ValueError(f'{quoted(value)} is no pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]')
+        raise ValueError(
+            f'{quoted(value)} is not a pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]'
+        )
     patterns = [parse_pattern(item) if isinstance(item, str) else Unreadable("", "not a text") for item in items]
     for item, pattern in zip(items, patterns, strict=True):
         if isinstance(pattern, Unreadable):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import dns.exception
+import dns.ipv4
+import dns.ipv6
 import dns.name
-import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.CNAME
 import dns.rdtypes.ANY.MX
@@ -25,6 +25,7 @@ import dns.rdtypes.IN.AAAA
 import dns.ttl
 
 from postroad.dns.answers import to_text
+from postroad.dns.zones import Unmade
 
 _MARKS = re.compile(r'\\.|"(?:[^"\\]|\\.)*"|;.*|[()]')
 _BREAKS = re.compile(r"\r\n|\r|\n")
@@ -38,9 +39,12 @@ _PLAIN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _QUOTED = re.compile(r'"([^"]*)"')
-_IN = dns.rdataclass.IN
 _MX, _TXT = dns.rdatatype.MX, dns.rdatatype.TXT
-_ADDRESSES = frozenset({dns.rdatatype.A, dns.rdatatype.AAAA})
+_ADDRESSES: Mapping[dns.rdatatype.RdataType, Callable[[str], str]] = {
+    dns.rdatatype.A: dns.ipv4.canonicalize,
+    dns.rdatatype.AAAA: dns.ipv6.canonicalize,
+}
+_MOST_PREFERENCE = 65535
 _CLASSES: Mapping[dns.rdatatype.RdataType, Callable[..., Any]] = {
     dns.rdatatype.A: dns.rdtypes.IN.A.A,
     dns.rdatatype.AAAA: dns.rdtypes.IN.AAAA.AAAA,
@@ -73,7 +77,7 @@ class Plain(NamedTuple):
 
     owner: Owner | None
     ttl_s: int | None
-    record: dns.rdata.Rdata
+    record: Unmade
     value: str
 
 
@@ -128,30 +132,32 @@ class PlainLines:
             made = self._record(_TYPES[kind.upper()], preference, word, quoted)
             if made is None:
                 return None
-            return Plain(self._name(owner) if owner else None, self._ttl(ttl) if ttl else None, *made)
+            return Plain(self.name(owner) if owner else None, self._ttl(ttl) if ttl else None, *made)
         except (dns.exception.DNSException, ValueError, KeyError):  # whoever reads it at length finds the words
             return None
 
     def _record(
         self, kind: dns.rdatatype.RdataType, preference: str | None, word: str | None, quoted: str | None
-    ) -> tuple[dns.rdata.Rdata, str] | None:
+    ) -> tuple[Unmade, str] | None:
         if (preference is None) is (kind is _MX) or (quoted is None) is (kind is _TXT):
             return None
         if quoted is not None:
             strings = _QUOTED.findall(quoted)
-            record = _CLASSES[kind](_IN, kind, [each.encode("ascii") for each in strings])
-            return record, " ".join(f'"{each}"' for each in strings)
+            return _unmade(kind, tuple(each.encode("ascii") for each in strings)), " ".join(
+                f'"{each}"' for each in strings
+            )
         assert word is not None  # noqa: S101  # the expression has one of both
         if kind in _ADDRESSES:
-            record = _CLASSES[kind](_IN, kind, word)
-            return record, record.address
-        name, text = self._name(word)
-        if preference is not None:
-            return _CLASSES[kind](_IN, kind, int(preference), name), f"{int(preference)} {text or '.'}"
-        return _CLASSES[kind](_IN, kind, name), text or "."
+            address = _ADDRESSES[kind](word)
+            return _unmade(kind, address), address
+        name, text = self.name(word)
+        if preference is None:
+            return _unmade(kind, name), text or "."
+        number = int(preference)
+        return (_unmade(kind, number, name), f"{number} {text or '.'}") if number <= _MOST_PREFERENCE else None
 
-    def _name(self, text: str) -> Owner:
-        """A name, and its canonical form; KeyError where it is none, or nobody says what it is relative to."""
+    def name(self, text: str) -> Owner:
+        """A name, and its canonical form; KeyError or DNSException where it is none, or nobody says below what."""
         if text not in self._names:
             self._names[text] = self._read_name(text)
         return self._names[text]
@@ -173,3 +179,7 @@ class PlainLines:
         if text not in self._ttls:
             self._ttls[text] = dns.ttl.from_text(text)
         return self._ttls[text]
+
+
+def _unmade(kind: dns.rdatatype.RdataType, *fields: object) -> Unmade:
+    return Unmade(kind, _CLASSES[kind], fields)

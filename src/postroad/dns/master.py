@@ -25,7 +25,7 @@ from dns.rdatatype import to_text as to_type
 
 from postroad.dns.answers import to_text
 from postroad.dns.entries import Entry, Owner, Plain, PlainLines, entries
-from postroad.dns.zones import ZoneLine, ZoneResolver, Zones, ZoneSet, ZoneSets, labels_of
+from postroad.dns.zones import Unmade, ZoneLine, ZoneResolver, Zones, ZoneSet, ZoneSets, labels_of
 from postroad.files import MOST, plain_octets, read_octets
 from postroad.words.names import Unreadable
 
@@ -39,6 +39,7 @@ _NOWHERE = dns.name.Name((b"\x00no origin\x00", b""))  # the origin until $ORIGI
 _INCLUDE = re.compile(
     r'\$INCLUDE[ \t]+("?)(?P<file>[^\s";]+)\1(?:[ \t]+(?P<origin>[^\s;]+))?[ \t]*(?:;.*)?\Z', re.IGNORECASE
 )
+_ORIGIN = re.compile(r"\$ORIGIN[ \t]+((?:[A-Z0-9_-]+\.)+)[ \t]*(?:;.*)?", re.IGNORECASE)
 _CAUGHT = re.compile(r"caught exception <class '[^']*'>: ")
 _FORMS = {
     "A": "an IPv4 address, as in `mail A 192.0.2.1`",
@@ -256,12 +257,28 @@ class _File:
         if origin is not None:
             self.reader.current_origin, self._plain = origin, PlainLines(origin, is_known=True)
         for entry in entries(text):
+            if entry.text[0] == "$" and self._takes_origin(entry.text):
+                continue
             plain = self._plain.read(entry.text)
             owner = (plain.owner or self._last_owner) if plain else None
             if plain is None or owner is None:
                 self._read_at_length(entry)
             else:
                 self._take(entry, owner, plain)
+
+    def _takes_origin(self, line: str) -> bool:
+        """Whether a line is a plain $ORIGIN, as nearly all are: it is taken then."""
+        found = _ORIGIN.fullmatch(line)
+        try:
+            origin = self._plain.name(found[1]).name if found else None
+        except dns.exception.DNSException:  # whoever reads it at length finds the words
+            return False
+        if origin is None:
+            return False
+        self.reader.current_origin = origin
+        self._records._set_origin(origin)  # noqa: SLF001  # as dnspython's reader does
+        self._plain = self._plain_lines()
+        return True
 
     def _plain_lines(self) -> PlainLines:
         origin = self.reader.current_origin or _NOWHERE
@@ -403,7 +420,9 @@ class _Records:
         if record.rdtype == RdataType.SOA:
             self.soas.add(name)
 
-    def _add(self, owner: Owner, ttl_s: int, record: dns.rdata.Rdata, value: str, place: tuple[str, int]) -> None:
+    def _add(
+        self, owner: Owner, ttl_s: int, record: dns.rdata.Rdata | Unmade, value: str, place: tuple[str, int]
+    ) -> None:
         kind = record.rdtype
         known = self.sets.get((owner.text, kind))
         self._refuse_alias_with_company(owner.text, kind, value, known)
@@ -411,7 +430,7 @@ class _Records:
             known = self.sets[owner.text, kind] = ZoneSet(owner.name, kind, ttl_s, {})
         known.ttl_s = min(known.ttl_s, ttl_s)  # RFC 2181 section 5: the TTLs of a set are one
         known.records.setdefault(value, record)
-        self.lines.append(ZoneLine(owner.text, kind.name if kind in RdataType else to_type(kind), value, *place, ttl_s))
+        self.lines.append(ZoneLine(owner.text, _type_name(kind), value, *place, ttl_s))
 
     def _count_generated(self) -> None:
         """A line has one record, or it is a $GENERATE, whose ends anyone may write far apart."""
@@ -443,6 +462,11 @@ class _Records:
 @cache
 def _company(kind: RdataType) -> NodeKind:
     return NodeKind.classify(kind, RdataType.NONE)
+
+
+@cache
+def _type_name(kind: RdataType) -> str:
+    return kind.name if kind in RdataType else to_type(kind)
 
 
 def _in_text(record: dns.rdata.Rdata) -> str:

@@ -49,7 +49,7 @@ _OWNED = 6  # octets of pointer, type and class
 _BARE_OPT = 11  # octets of an OPT record without options
 _OPT_BEGINS = b"\0\0\x29"
 
-_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z")
+PLAIN_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z")
 PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _LENGTHS = tuple(bytes((length,)) for length in range(64))
 MAX_LABEL = 63
@@ -74,7 +74,7 @@ class Question(NamedTuple):  # made in half the time of a frozen dataclass
 def question(name: str, kind: RecordType, payload: int, flags: int = _ASKED) -> Question | None:
     """A query as most are; None for other types, and names with any but host characters."""
     number = _NUMBERS.get(kind)
-    if number is None or len(name) > MAX_NAME or not _NAME.match(name):
+    if number is None or len(name) > MAX_NAME or not PLAIN_NAME.match(name):
         return None
     labels = b"".join([_LENGTHS[len(label)] + label for label in name.encode().split(b".")])
     section = labels + b"\0" + number

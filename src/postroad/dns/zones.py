@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import dns.name
 import dns.rcode
@@ -19,7 +18,7 @@ from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Temporary
 
 _REVERSE = dns.name.from_text("arpa.")
-_WILD = dns.name.Name((b"*",))
+_ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _TARGET = {dns.rdatatype.MX: "exchange", dns.rdatatype.NS: "target"}
 
 _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
@@ -29,7 +28,7 @@ Labels = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class ZoneAnswer:
-    """The sections of an authoritative reply. REFUSED: the name is in none of the zones.
+    """The first two sections of an authoritative reply. REFUSED: the name is in none of the zones.
 
     `is_signed`: all of it is from zones with a DNSKEY record.
     """
@@ -37,12 +36,10 @@ class ZoneAnswer:
     rcode: dns.rcode.Rcode
     answer: tuple[dns.rrset.RRset, ...] = ()
     authority: tuple[dns.rrset.RRset, ...] = ()
-    additional: tuple[dns.rrset.RRset, ...] = ()
     is_signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneLine:
+class ZoneLine(NamedTuple):
     """The place of a record in a zone file: the line it ends on.
 
     Names are canonical, those in `value` too: "10 mail.example.com".
@@ -56,6 +53,19 @@ class ZoneLine:
     ttl_s: int
 
 
+class Unmade(NamedTuple):
+    """A record that is right, and not made yet: most are never asked for."""
+
+    rdtype: dns.rdatatype.RdataType
+    make: Callable[..., Any]
+    fields: tuple[object, ...]
+
+    def made(self) -> dns.rdata.Rdata:
+        """As dnspython has it."""
+        record: dns.rdata.Rdata = self.make(dns.rdataclass.IN, self.rdtype, *self.fields)
+        return record
+
+
 @dataclass(slots=True)
 class ZoneSet:
     """The records of one owner and type, by how they are written."""
@@ -63,7 +73,12 @@ class ZoneSet:
     name: dns.name.Name
     kind: dns.rdatatype.RdataType
     ttl_s: int
-    records: dict[str, dns.rdata.Rdata]
+    records: dict[str, dns.rdata.Rdata | Unmade]
+
+    def rrset(self) -> dns.rrset.RRset:
+        """What dnspython takes for them."""
+        records = [each.made() if isinstance(each, Unmade) else each for each in self.records.values()]
+        return dns.rrset.from_rdata_list(self.name, self.ttl_s, records)
 
 
 class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
@@ -77,8 +92,7 @@ class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
         """The RRset; KeyError if there is none."""
         place = (to_text(key[0]), key[1])
         if place not in self._made:
-            found = self._sets[place]
-            self._made[place] = dns.rrset.from_rdata_list(found.name, found.ttl_s, found.records.values())
+            self._made[place] = self._sets[place].rrset()
         return self._made[place]
 
     def __iter__(self) -> Iterator[_Key]:
@@ -105,9 +119,11 @@ class Zones:
         self.rrsets = rrsets
         self.tops = frozenset(tops)
         self.lines = tuple(lines)  # where each record stands, in the order written
+        self._tops = {labels_of(top) for top in self.tops}
+        self._keys = {(labels_of(key[0]), key[1]): key for key in rrsets}
         self._names: set[Labels] = set()  # of all names that exist, be it with nothing but names below
-        for owner in (*(name for name, _ in rrsets), *self.tops):
-            self._learn(labels_of(owner))
+        for owner in (*(labels for labels, _ in self._keys), *self._tops):
+            self._learn(owner)
 
     def _learn(self, labels: Labels) -> None:
         """A name exists, and so do all above it: as far up as is not known yet."""
@@ -130,7 +146,7 @@ class Zones:
 
     def covers(self, domain: str) -> bool:
         """Whether a domain is in one of the zones, be it only as a name that could be there."""
-        return self._top(dns.name.from_text(domain)) is not None
+        return self._top(labels_of(dns.name.from_text(domain))) is not None
 
     def has(self, name: str) -> bool:
         """Whether a name exists of itself, be it with nothing but names below: a wildcard makes none exist."""
@@ -147,50 +163,53 @@ class Zones:
             is_signed = is_signed and step.is_signed
         # A chain that leaves the zones, or loops, is an answer as far as it goes.
         rcode = dns.rcode.NOERROR if chain and step.rcode == dns.rcode.REFUSED else step.rcode
-        additional = self._additional(step.answer or step.authority)
-        return ZoneAnswer(rcode, (*chain, *step.answer), step.authority, additional, is_signed)
+        return ZoneAnswer(rcode, (*chain, *step.answer), step.authority, is_signed)
 
     def _step(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> ZoneAnswer:
         """One name, no alias followed: its records of the type or its CNAME; else why there are none."""
-        top = self._top(name)
+        labels = labels_of(name)
+        top = self._top(labels)
         if top is None:
             return ZoneAnswer(dns.rcode.REFUSED)
-        is_signed = (top, dns.rdatatype.DNSKEY) in self.rrsets
-        owner = self._owner(name)
-        found = owner and (self.rrsets.get((owner, kind)) or self.rrsets.get((owner, dns.rdatatype.CNAME)))
+        is_signed = (top, dns.rdatatype.DNSKEY) in self._keys
+        owner = self._owner(labels)
+        found = owner and (self._set(owner, kind) or self._set(owner, dns.rdatatype.CNAME))
         if found:
-            return ZoneAnswer(dns.rcode.NOERROR, (_owned_by(name, found),), is_signed=is_signed)
-        cut = self._cut(name, top)
+            made = found if owner == labels else _owned_by(name, found)
+            return ZoneAnswer(dns.rcode.NOERROR, (made,), is_signed=is_signed)
+        cut = self._cut(labels, top)
         if cut:
             return ZoneAnswer(dns.rcode.NOERROR, authority=(cut,))
-        soa = self.rrsets.get((top, dns.rdatatype.SOA))
+        soa = self._set(top, dns.rdatatype.SOA)
         rcode = dns.rcode.NOERROR if owner else dns.rcode.NXDOMAIN
         return ZoneAnswer(rcode, authority=(soa,) if soa else (), is_signed=is_signed)
 
-    def _top(self, name: dns.name.Name) -> dns.name.Name | None:
-        return next((each for each in above(name) if each in self.tops), None)
+    def _set(self, labels: Labels, kind: dns.rdatatype.RdataType) -> dns.rrset.RRset | None:
+        key = self._keys.get((labels, kind))
+        return self.rrsets[key] if key else None
 
-    def _owner(self, name: dns.name.Name) -> dns.name.Name | None:
+    def _top(self, labels: Labels) -> Labels | None:
+        return next((each for each in above(labels) if each in self._tops), None)
+
+    def _owner(self, labels: Labels) -> Labels | None:
         """The name itself if it exists, be it with nothing but names below; else the wildcard that covers it."""
-        if labels_of(name) in self._names:
-            return name
-        closest = next(each for each in above(name) if labels_of(each) in self._names)
-        wildcard = _WILD.concatenate(closest)  # of the closest encloser and no other, RFC 4592 section 3.3.1
-        return wildcard if labels_of(wildcard) in self._names else None
+        closest = next(each for each in above(labels) if each in self._names)
+        if closest == labels:
+            return labels
+        wildcard = (b"*", *closest)  # of the closest encloser and no other, RFC 4592 section 3.3.1
+        return wildcard if wildcard in self._names else None
 
-    def _cut(self, name: dns.name.Name, top: dns.name.Name) -> dns.rrset.RRset | None:
+    def _cut(self, labels: Labels, top: Labels) -> dns.rrset.RRset | None:
         """The delegation a name is beyond, the highest if there are several."""
-        below_top = takewhile(lambda each: each != top, above(name))
-        cuts = [self.rrsets[each, dns.rdatatype.NS] for each in below_top if (each, dns.rdatatype.NS) in self.rrsets]
-        return cuts[-1] if cuts else None
+        below_top = (labels[place:] for place in reversed(range(len(labels) - len(top))))
+        return next((cut for each in below_top if (cut := self._set(each, dns.rdatatype.NS))), None)
 
-    def _additional(self, answer: Iterable[dns.rrset.RRset]) -> tuple[dns.rrset.RRset, ...]:
-        """The addresses known of exchangers and name servers named in an answer (RFC 1035 section 3.3.9)."""
-        targets = dict.fromkeys(
-            getattr(record, _TARGET[rrset.rdtype]) for rrset in answer if rrset.rdtype in _TARGET for record in rrset
-        )
-        keys = ((target, kind) for target in targets for kind in (dns.rdatatype.A, dns.rdatatype.AAAA))
-        return tuple(self.rrsets[key] for key in keys if key in self.rrsets)
+    def additional(self, reply: ZoneAnswer) -> tuple[dns.rrset.RRset, ...]:
+        """The addresses known of exchangers and name servers named in a reply (RFC 1035 section 3.3.9)."""
+        naming = [rrset for rrset in (*reply.answer, *reply.authority) if rrset.rdtype in _TARGET]
+        targets = dict.fromkeys(getattr(record, _TARGET[rrset.rdtype]) for rrset in naming for record in rrset)
+        keys = ((labels_of(target), kind) for target in targets for kind in _ADDRESSES)
+        return tuple(found for key in keys if (found := self._set(*key)))
 
 
 class ZoneResolver:
@@ -220,9 +239,7 @@ class ZoneResolver:
 
 
 def _owned_by(name: dns.name.Name, rrset: dns.rrset.RRset) -> dns.rrset.RRset:
-    """The RRset, or for a wildcard the one made of it for the name (RFC 4592 section 3.3)."""
-    if rrset.name == name:
-        return rrset
+    """The RRset of a name that is made of a wildcard's (RFC 4592 section 3.3)."""
     made = dns.rrset.RRset(name, rrset.rdclass, rrset.rdtype)
     for record in rrset:
         made.add(record, rrset.ttl)
@@ -231,12 +248,9 @@ def _owned_by(name: dns.name.Name, rrset: dns.rrset.RRset) -> dns.rrset.RRset:
 
 def labels_of(name: dns.name.Name) -> Labels:
     """A name as its labels, equal for equal names."""
-    return tuple(label.lower() for label in name.labels)
+    return tuple([label.lower() for label in name.labels])
 
 
-def above(name: dns.name.Name) -> Iterable[dns.name.Name]:
+def above(labels: Labels) -> Iterator[Labels]:
     """The name and all above it, the root last."""
-    yield name
-    while name != dns.name.root:
-        name = name.parent()
-        yield name
+    return (labels[place:] for place in range(len(labels)))

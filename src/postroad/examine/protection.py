@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -192,11 +192,16 @@ class LookSettings:
     trust: Trust = field(default_factory=system_trust)
 
 
-async def look(destination: Destination, mailer: Mailer, settings: LookSettings) -> Protection:
-    """Ask for all of it, and show in one session for each address what it proves. No mail is sent."""
+async def look(
+    destination: Destination, mailer: Mailer, settings: LookSettings, seen_one: Callable[[], None] = lambda: None
+) -> Protection:
+    """Ask for all of it, and show in one session for each address what it proves. No mail is sent.
+
+    `seen_one` is called after each address.
+    """
     routed, dane_off = await asyncio.gather(mailer.route(destination), _why_dane_is_off(mailer.resolver, settings))
     answer = routed.answer
-    seen = await _look_at_all(answer, routed, settings) if isinstance(answer, Route) else ()
+    seen = await _look_at_all(answer, routed, settings, seen_one) if isinstance(answer, Route) else ()
     after, why_not = await _after_refresh(mailer, routed), ""
     seen = tuple(replace(each, refreshed=after.get(each.name)) for each in seen)
     if isinstance(mailer.policies, RelayPolicies):
@@ -227,12 +232,14 @@ async def _after_refresh(mailer: Mailer, routed: Routed) -> Mapping[str, Demand]
 
 async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
     if isinstance(resolver, ZoneResolver):
-        unsigned = "DANE is off: none of these zones has a DNSKEY record, and one without is not signed"
+        unsigned = "DANE is off: none of these zones has a DNSKEY record, so they count as unsigned"
         return "" if resolver.zone_data.is_any_signed else unsigned
     return (await why_dane_is_off(resolver, settings.asked) or "") if settings.asked else ""
 
 
-async def _look_at_all(route: Route, routed: Routed, settings: LookSettings) -> tuple[ExchangerSeen, ...]:
+async def _look_at_all(
+    route: Route, routed: Routed, settings: LookSettings, seen_one: Callable[[], None]
+) -> tuple[ExchangerSeen, ...]:
     room, look_at = asyncio.Semaphore(AT_ONCE), _Look(settings)
     places = [(level.preference, each) for level in route.levels for each in level.exchangers]
     addresses = [(each, address) for _, each in places for address in each.addresses]
@@ -240,7 +247,9 @@ async def _look_at_all(route: Route, routed: Routed, settings: LookSettings) -> 
     async def seen(exchanger: Exchanger, address: Address) -> AddressSeen:
         async with room:
             is_secure = _is_secure(routed.snapshot.hosts.get(exchanger.name), address)
-            return await look_at(exchanger, address, is_secure=is_secure)
+            found = await look_at(exchanger, address, is_secure=is_secure)
+        seen_one()
+        return found
 
     few = addresses[:MOST_ADDRESSES]
     found = await asyncio.gather(*(seen(*each) for each in few))

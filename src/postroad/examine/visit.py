@@ -60,14 +60,13 @@ class _Visit:
     async def run(self) -> Probe:
         """The session to its end, good or bad."""
         limits, now = self._settings, asyncio.get_running_loop().time
-        started = now()
         try:
             stream = await connect(self._subject.address, limits.port, timeout_s=limits.connect_s)
         except NetError as problem:
             return replace(self._seen, why=problem.why, ours=problem.kind is NetErrorKind.LOCAL)
         connected = now()
         session = Session(stream, self._client_settings())
-        self._note(phase="greeting", connect_ms=(connected - started) * 1000)
+        self._note(phase="greeting")
         try:
             greeting = await session.greet()
             self._note(greeting=greeting.text, greeting_ms=(now() - connected) * 1000)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from postroad.tls import Trust
@@ -106,13 +106,13 @@ def _read(file: str) -> bytes:
     return (files("postroad.lab") / "tls" / file).read_bytes()
 
 
+@lru_cache(maxsize=1000)
 def _context(pem: bytes) -> ssl.SSLContext:
-    """`ssl` takes certificates from files only."""
+    """`ssl` takes certificates from files only: one is written and read again for all labs of a program together."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with TemporaryDirectory() as folder, as_file(files("postroad.lab") / "tls" / "key.pem") as key:
-        chain = Path(folder) / "chain.pem"
-        chain.write_bytes(pem)
-        context.load_cert_chain(chain, key)
+    with NamedTemporaryFile(buffering=0) as chain, as_file(files("postroad.lab") / "tls" / "key.pem") as key:
+        chain.write(pem)
+        context.load_cert_chain(chain.name, key)
     return context
 
 

@@ -99,7 +99,7 @@ def _clear(path: Path) -> None:
     except OSError:
         return  # nothing is there, or whoever binds has the words for it
     if not stat.S_ISSOCK(mode):
-        raise InputError(f"--control {path}: this file is no socket; name another path")
+        raise InputError(f"--control {path}: this file is not a socket; name another path")
     path.unlink(missing_ok=True)
 
 
@@ -202,5 +202,7 @@ def _asked(path: Path, request: Mapping[str, str]) -> Answer:
         except ValueError:
             answer = None
     if not isinstance(answer, dict):
-        raise InputError(f"what answers at {quoted(str(path))} is no lab; `postroad lab up` says where its socket is")
+        raise InputError(
+            f"what answers at {quoted(str(path))} is not a lab; `postroad lab up` says where its socket is"
+        )
     return answer

@@ -45,7 +45,9 @@ def bring_home(zones: Zones, *, has_ipv6: bool) -> LoopbackZones:
         if len(kept) < len(rrset):
             owner = name.to_text(omit_final_dot=True)
             left_out += [(owner, IPv6Address(record.address)) for record in rrset if record not in kept]
-        if kept:
+        if kept == list(rrset):
+            rrsets[name, kind] = rrset
+        elif kept:
             rrsets[name, kind] = dns.rrset.from_rdata_list(name, rrset.ttl, kept)
     has_6 = any(kind == dns.rdatatype.AAAA for _, kind in rrsets)
     served: tuple[Address, ...] = (*moved.values(), *((LOOPBACK_6,) if has_6 else ()))
@@ -102,10 +104,14 @@ def _places(addresses: list[IPv4Address]) -> dict[IPv4Address, IPv4Address]:
     return {address: places[address] for address in addresses}
 
 
+def _at(place: IPv4Address) -> dns.rdata.Rdata:
+    return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.A, str(place))
+
+
 def _kept(rrset: dns.rrset.RRset, moved: Mapping[IPv4Address, IPv4Address], *, has_ipv6: bool) -> list[dns.rdata.Rdata]:
     if rrset.rdtype == dns.rdatatype.A:
-        places = (moved.get(IPv4Address(record.address), UNSPECIFIED) for record in rrset)
-        return [dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.A, str(place)) for place in places]
+        places = [(record, moved.get(IPv4Address(record.address), UNSPECIFIED)) for record in rrset]
+        return [record if record.address == str(place) else _at(place) for record, place in places]
     if rrset.rdtype == dns.rdatatype.AAAA:
         return [record for record in rrset if has_ipv6 and IPv6Address(record.address) == LOOPBACK_6]
     return list(rrset)

@@ -6,10 +6,12 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address
 from random import Random
-from typing import cast
+from typing import Self, cast
 
 import dns.edns
 import dns.exception
@@ -31,6 +33,7 @@ LOOPBACK = IPv4Address("127.0.0.1")
 _BOGUS = (dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS),)
 MIN_UDP = 512  # octets, RFC 1035 section 4.2.1; more only if the question's EDNS allows (RFC 6891 section 6.2.3)
 MAX_TCP = 65535
+MOST_KNOWN = 10_000  # answers that are kept: 5 MB
 PORT_TRIES = 20  # a port free for UDP may be taken for TCP
 
 
@@ -74,6 +77,8 @@ class Nameserver:
         self._rng = rng or Random(0)
         self._tell = listener
         self._turns: Counter[tuple[dns.name.Name, dns.rdatatype.RdataType]] = Counter()
+        self._known: dict[tuple[bytes, int], _Answer] = {}
+        self._known_of = zones
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: Listener | None = None
 
@@ -105,18 +110,23 @@ class Nameserver:
 
     def reply(self, wire: bytes, limit: int | None = None) -> bytes | None:
         """The answer to one question, or None to stay silent. Without a limit, what UDP and EDNS allow."""
+        answer = self._reply(wire[2:], limit)
+        return None if answer is None else wire[:2] + answer
+
+    def _reply(self, question: bytes, limit: int | None) -> bytes | None:
+        """The same without the ids."""
         try:
-            query = dns.message.from_wire(wire)
+            query = _read(question)
         except dns.exception.DNSException:
-            return _malformed(wire)
+            return _malformed(question)
         if query.flags & dns.flags.QR:  # two servers answering each other's answers would never end
             return None
         if query.opcode() != dns.opcode.QUERY or not query.question:
             rcode = dns.rcode.FORMERR if query.opcode() == dns.opcode.QUERY else dns.rcode.NOTIMP
             return _error(query, rcode)
-        return self._answer(query, limit or max(MIN_UDP, query.payload))
+        return self._answer(question, query, limit or max(MIN_UDP, query.payload))
 
-    def _answer(self, query: dns.message.Message, limit: int) -> bytes | None:
+    def _answer(self, question: bytes, query: dns.message.Message, limit: int) -> bytes | None:
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(query.question[0].rdtype)
         trouble = self.troubles.get((name, kind)) or self.troubles.get((name, "*"))
@@ -126,11 +136,19 @@ class Nameserver:
         if trouble:
             self._told(name, kind, "SERVFAIL", None)
             return _error(query, dns.rcode.SERVFAIL, _BOGUS if trouble is DnsFault.BOGUS else ())
-        response = self._authoritative(query)
-        first = response.answer[0][0].to_text() if response.answer else None
-        self._told(name, kind, dns.rcode.to_text(response.rcode()), first)
-        # What does not fit is cut off and TC is set: the asker comes back over TCP (RFC 2181 section 9).
-        return response.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
+        answer = self._kept(question, query, limit)
+        self._told(name, kind, answer.rcode, answer.first)
+        return answer.octets
+
+    def _kept(self, question: bytes, query: dns.message.Message, limit: int) -> _Answer:
+        """What was answered before, as long as that is still the answer."""
+        if self.order is not Order.FIXED:
+            return _Answer.of(self._authoritative(query), limit)
+        if self._known_of is not self.zones or len(self._known) == MOST_KNOWN:
+            self._known, self._known_of = {}, self.zones
+        if (question, limit) not in self._known:
+            self._known[question, limit] = _Answer.of(self._authoritative(query), limit)
+        return self._known[question, limit]
 
     def _authoritative(self, query: dns.message.Message) -> dns.message.Message:
         question = query.question[0]
@@ -142,7 +160,7 @@ class Nameserver:
         if found.is_signed and (query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO):  # RFC 6840 section 5.8
             response.flags |= dns.flags.AD
         response.answer = [self._ordered(rrset) for rrset in found.answer]
-        response.authority, response.additional = list(found.authority), list(found.additional)
+        response.authority, response.additional = list(found.authority), list(self.zones.additional(found))
         return response
 
     def _ordered(self, rrset: dns.rrset.RRset) -> dns.rrset.RRset:
@@ -171,6 +189,22 @@ class Nameserver:
                 if answer := self.reply(question, MAX_TCP):
                     stream.write(len(answer).to_bytes(2) + answer)
             await stream.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer without its id, and what is told of it: as long as the zones are the same, so is it."""
+
+    octets: bytes
+    rcode: str
+    first: str | None
+
+    @classmethod
+    def of(cls, response: dns.message.Message, limit: int) -> Self:
+        first = response.answer[0][0].to_text() if response.answer else None
+        # What does not fit is cut off and TC is set: the asker comes back over TCP (RFC 2181 section 9).
+        octets = response.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
+        return cls(octets[2:], dns.rcode.to_text(response.rcode()), first)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -215,14 +249,20 @@ def _bind_both(address: Address, port: int) -> tuple[socket.socket, socket.socke
     raise AssertionError("a port was bound or the last try raised")
 
 
-def _malformed(wire: bytes) -> bytes | None:
-    """FORMERR with nothing but the header, if there is one to take the id from."""
-    if len(wire) < 12:
+@lru_cache(maxsize=1000)
+def _read(question: bytes) -> dns.message.Message:
+    """A question without its id; nobody changes it, and most are asked again."""
+    return dns.message.from_wire(bytes(2) + question)
+
+
+def _malformed(question: bytes) -> bytes | None:
+    """FORMERR with nothing but the header, if there is one."""
+    if len(question) < 10:
         return None
-    response = dns.message.Message(int.from_bytes(wire[:2]))
+    response = dns.message.Message(0)
     response.flags = dns.flags.QR
     response.set_rcode(dns.rcode.FORMERR)
-    return response.to_wire()
+    return response.to_wire()[2:]
 
 
 def _error(query: dns.message.Message, rcode: dns.rcode.Rcode, options: Sequence[dns.edns.Option] = ()) -> bytes:
@@ -230,4 +270,4 @@ def _error(query: dns.message.Message, rcode: dns.rcode.Rcode, options: Sequence
     response.set_rcode(rcode)
     if options and query.edns >= 0:
         response.use_edns(0, options=list(options))
-    return response.to_wire()
+    return response.to_wire()[2:]

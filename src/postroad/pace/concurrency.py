@@ -80,11 +80,6 @@ class Window:
         self.policy = policy
         self._grow(0)
 
-    def reopen(self) -> None:
-        """Try a dead set again, from the initial size."""
-        self._level, self.size = float(self.policy.initial), self.policy.initial
-        self._cohorts = 0.0
-
     def _grow(self, by: float) -> None:
         self._level = min(max(self._level + by, 1.0), float(self.policy.most))
         self.size = int(self._level + _ROUNDING)

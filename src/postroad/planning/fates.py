@@ -64,7 +64,7 @@ def _false_backups(records: Records) -> Iterator[Fate]:
         hosts = [records.machine(place.address) for place in group]
         if all(host.preference < preference for host in hosts):
             others = listing(dict.fromkeys(host.exchangers[0] for host in hosts))
-            yield Fate("no-backup", f"{name} is no backup: it is {others} under another name.")
+            yield Fate("no-backup", f"{name} is not a backup: it is {others} under another name.")
 
 
 def _name_servers(snapshot: Snapshot) -> Iterator[Fate]:

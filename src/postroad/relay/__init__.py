@@ -4,13 +4,14 @@ Rule 1: nothing of mail is decided here: `receive` takes it, the spool keeps it,
 Rule 2: a stop is orderly: no new mail, then no new deliveries, then what is unfinished is given back to the spool.
 
 Stops: `settings` (from the file to the rooms' own), `check` (whether what a file names is there and can be used),
-`finder` (the way to a destination), `preview` (the same for who only asks), `tls_reports` (what receivers hear of
-TLS), `intake` (into the spool), `delivery` (the loop, or what stands for it), `process` (the relay), `guesses` (wrong
-passwords at all relays), `reload` (what a change of the settings changes), `service` (signals, systemd), `notices`
-(what the settings come to meanwhile), `split` (delivery by another process), `child` (its life), `deliverer` (that
-process itself), `event_bus` (who hears of it), `journal` (the log), `log_lines` (what it can say), `counts` (what is
-counted), `tally` (how much), `metrics` (numbers over HTTP), `pages` (HTTP), `story` (of one message, for people),
-`overruling` (what people decide about mail that waits).
+`finder` (the way to a destination), `preview` (the same for who only asks), `tls_reports` (what receivers hear of TLS),
+`intake` (into the spool), `delivery` (the loop, or what stands for it), `process` (the relay), `guesses` (wrong
+passwords at all relays), `reload` (what a change of the settings changes), `service` (signals, systemd), `listeners`
+(of a process), `notices` (what the settings come to meanwhile), `split` (delivery by another process), `child` (its
+life), `deliverer` (that process itself), `deliverer_settings` (what it is sent), `event_bus` (who hears of it),
+`journal` (the log), `log_lines` (what it can say), `counts` (what is counted), `tally` (how much), `metrics` (numbers
+over HTTP), `pages` (HTTP), `story` (of one message, for people), `overruling` (what people decide about mail that
+waits).
 """
 
 from typing import TYPE_CHECKING

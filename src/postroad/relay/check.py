@@ -15,12 +15,29 @@ from postroad.relay.settings import faults_of
 def problems(config: Config) -> Iterator[str]:
     """What would keep a relay with these settings from working: one sentence each, with how to fix it."""
     yield from faults_of(config)
+    yield from _of_rules(config)
     yield from _of_folder(config.spool.path) if config.spool.url is None else _of_database()
     for number, port in enumerate(config.listen, 1):
         try:
             bind(port.address, 0).close()
         except NetError as problem:
             yield f"listen[{number}].address: {problem.why}; use an address of this machine"
+
+
+def _of_rules(config: Config) -> Iterator[str]:
+    """`postroad check` refuses settings that name a rule which does not exist: an accepted finding would count."""
+    named = {f"check.ignore[{number}]": rule for number, rule in enumerate(config.check.ignore, 1)}
+    named |= {f"check.accept[{number}].rule": each.rule for number, each in enumerate(config.check.accept, 1)}
+    if not named:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415  # as below
+
+    from postroad.rules import RULES  # noqa: PLC0415  # all rules take 60 ms to load
+
+    for key, rule in named.items():
+        if rule not in RULES:
+            near = get_close_matches(rule, RULES, 1)
+            yield f"{key}: there is no rule {rule!r}; {f'did you mean {near[0]}?' if near else 'see: postroad rules'}"
 
 
 def _of_database() -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import platform
 import signal
 import socket
@@ -12,14 +11,11 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
+from postroad.relay.deliverer_settings import DelivererSettings
 from postroad.spool import Link, SpoolError, Words
 from postroad.words.phrasebook import seconds
 from postroad.words.trace import Event, Listener
-
-if TYPE_CHECKING:
-    from postroad.config import Config
 
 GRACE_S = 5.0
 """What it may take beyond the drain of the settings to end: one that is stopped, or stuck, never would."""
@@ -41,8 +37,8 @@ def command() -> tuple[str, ...]:
     By the same interpreter, from where we were loaded ourselves: `-m` would look into the working directory first, and
     anybody may have put something there.
     """
-    begin = f"import sys; sys.path[:] = {sys.path!r}; from postroad.cli import main; main()"
-    return (sys.executable, "-c", begin, "relay", "--deliverer")
+    begin = f"import sys; sys.path[:] = {sys.path!r}; from postroad.cli.deliverer import main; main()"
+    return (sys.executable, "-c", begin)
 
 
 def ending(code: int) -> str:
@@ -62,8 +58,8 @@ class Child:
 
     link: Link
 
-    def __init__(self, config: Config, process: asyncio.subprocess.Process, listener: Listener) -> None:
-        self.config = config  # it was started with
+    def __init__(self, settings: DelivererSettings, process: asyncio.subprocess.Process, listener: Listener) -> None:
+        self.settings = settings  # it was started with
         self.ready = asyncio.Event()
         self.has_reported = False
         self._process = process
@@ -72,7 +68,12 @@ class Child:
 
     @classmethod
     async def start(
-        cls, how: Sequence[str], who: str, config: Config, words: Callable[[Child], Words], listener: Listener
+        cls,
+        how: Sequence[str],
+        who: str,
+        settings: DelivererSettings,
+        words: Callable[[Child], Words],
+        listener: Listener,
     ) -> Child:
         """Start it by a command; who we are, and what it may say to us.
 
@@ -89,9 +90,9 @@ class Child:
                 *how, str(end), stdin=asyncio.subprocess.DEVNULL, pass_fds=(end,), env=environment
             )
             undo.pop_all()
-        child = cls(config, process, listener)
+        child = cls(settings, process, listener)
         child.link = await Link.open(ours, words(child), child._lost.set)
-        child.link.tell("begin", who, pickle.dumps(config))
+        child.link.tell("begin", who, settings.packed())
         return child
 
     @property

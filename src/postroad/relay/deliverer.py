@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import signal
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from postroad.relay.child import program
+from postroad.relay.deliverer_settings import DelivererSettings, unpacked
 from postroad.relay.delivery import LocalDelivery
 from postroad.relay.journal import write_stderr
-from postroad.relay.service import RelayListeners, Write, caught, open_listeners, style_of, tune
-from postroad.relay.settings import relay_settings, resolver_of
+from postroad.relay.listeners import RelayListeners, Write, caught, open_listeners, tune
+from postroad.relay.settings import resolver_by
 from postroad.relay.tally import LOST_LINES, Tally
 from postroad.spool import Link, MessageIds, RemoteSpool, Row, Words
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event
-
-if TYPE_CHECKING:
-    from postroad.config import Config
 
 REPORT_S = 0.25  # as often as Pressure looks at the processor
 FAREWELL_S = 0.1  # for the log, when the process that receives is gone
@@ -53,13 +50,13 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
     words: dict[str, Callable[..., Any]] = {"begin": lambda *them: first.set_result(them)}
     it: Deliverer | None = None
     link = await Link.open(sock, words, lambda: it.lost(end) if it else end(1))
-    theirs, pickled = await first
+    theirs, packed = await first
     if theirs != (ours := program()):
         raise InputError(f"this is {ours}, but the receiving process is still {theirs}: restart the relay")
-    config: Config = pickle.loads(pickled)  # noqa: S301  # our parent's, over a socket without a name
-    async with open_listeners(config, write) as listeners:
+    settings = unpacked(packed)
+    async with open_listeners(settings.style, write) as listeners:
         try:
-            it = Deliverer(config, link, listeners)
+            it = Deliverer(settings, link, listeners)
             words |= it.words
             await it.run()
         except InputError:
@@ -72,7 +69,7 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
 class Deliverer:
     """The delivery side of a link; `words` are the calls that it answers."""
 
-    def __init__(self, config: Config, link: Link, listeners: RelayListeners) -> None:
+    def __init__(self, settings: DelivererSettings, link: Link, listeners: RelayListeners) -> None:
         self.words: Words = {
             "configure": self._configure,
             "take": self._take,
@@ -88,10 +85,10 @@ class Deliverer:
         self._is_over = asyncio.Event()
         self._lost_lines = 0
         self._tally = Tally()
-        self._counting = listeners.tell.subscribe("metrics", self._tally) if config.metrics.listen else None
+        self._counting = listeners.tell.subscribe("metrics", self._tally) if settings.is_counted else None
         self._spool = RemoteSpool(link.call)
         self._delivery = LocalDelivery(
-            relay_settings(config), self._spool, resolver_of(config), MessageIds(), listeners.tell
+            settings.relay, self._spool, resolver_by(settings.dns), MessageIds(), listeners.tell
         )
 
     async def run(self) -> None:
@@ -136,14 +133,14 @@ class Deliverer:
     def _share(self, nodes: int) -> None:
         self._delivery.share(nodes)
 
-    def _configure(self, pickled: bytes) -> None:
-        config: Config = pickle.loads(pickled)  # noqa: S301  # as above
+    def _configure(self, packed: bytes) -> None:
+        settings = unpacked(packed)
         try:
-            self._delivery.reload(relay_settings(config), resolver_of(config))
+            self._delivery.reload(settings.relay, resolver_by(settings.dns))
         except InputError as problem:
             self._listeners.tell(Event("relay.reload.failed", {"why": str(problem)}))
         else:
-            self._listeners.journal.style = style_of(config)
+            self._listeners.journal.style = settings.style
 
     async def _count(self) -> None:
         if self._counting:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroad.deliver import Disposition
 from postroad.relay.event_bus import Told
@@ -19,6 +19,9 @@ from postroad.spool import Parcel
 from postroad.words.jsontext import encoder
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
+
+if TYPE_CHECKING:
+    from postroad.config import LogTable
 
 STDERR = 2
 
@@ -129,6 +132,12 @@ def stderr_piece() -> int:
         return FILE_PIECE if stat.S_ISREG(os.fstat(STDERR).st_mode) else select.PIPE_BUF
     except OSError:
         return select.PIPE_BUF
+
+
+def style_of(log: LogTable) -> Style:
+    """How the log looks, as the settings have it."""
+    is_prefixed = is_journald() if log.level_prefix == "auto" else log.level_prefix == "always"
+    return Style(log.format, log.level, is_prefixed)
 
 
 def is_journald() -> bool:

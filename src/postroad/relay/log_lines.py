@@ -101,7 +101,7 @@ LINES = (
     ),
     LogLine("gather.store.failed", "warning", "Policies cannot be kept in the spool.", "why"),
     LogLine("relay.port.open", "info", "The relay listens.", "where, tls"),
-    LogLine("relay.port.closed", "info", "It no longer does.", "where"),
+    LogLine("relay.port.closed", "info", "The relay no longer listens there.", "where"),
     LogLine("relay.metrics.open", "info", "Metrics are served.", "where"),
     LogLine("relay.drained", "info", "The relay stops; `given_up` deliveries were cut off.", "given_up"),
     LogLine("relay.reload.complete", "info", "New settings are in effect.", "changed, needs_restart"),
@@ -114,7 +114,7 @@ LINES = (
     LogLine("relay.nodes.changed", "info", "The relays that share the spool.", "nodes"),
     LogLine("relay.spool.repaired", "warning", "The spool was damaged, and has been repaired at the start.", "what"),
     LogLine("relay.spool.failed", "error", "The spool cannot be written, or its database does not answer.", "why"),
-    LogLine("relay.spool.burdened", "warning", "Somebody else slows the database down.", "why"),
+    LogLine("relay.spool.burdened", "warning", "Another session slows the database down.", "why"),
     LogLine(
         "relay.worker.failed",
         "warning",
@@ -140,7 +140,7 @@ LINES = (
 _HEAD = """# The log
 
 A relay writes one line for each event to standard error: to the journal under systemd. `format` of
-[`[log]`](settings.md) chooses the form, `level` the least that is written.
+[`[log]`](settings.md) chooses the form, `level` the lowest level that is written.
 
 ```text
 2026-11-22T10:00:01.204Z receive.message.complete id=01M7YJM1KANSPWGV peer=127.0.0.1:50312 ...

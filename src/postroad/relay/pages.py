@@ -105,7 +105,7 @@ class PageServer:
             return _response(Page(b"Too long.\n", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
         request = _read(head)
         if request is None:
-            return _response(Page(b"This is no HTTP request.\n", HTTPStatus.BAD_REQUEST))
+            return _response(Page(b"This is not an HTTP request.\n", HTTPStatus.BAD_REQUEST))
         return _response(await self._page(request), has_body=request.method != "HEAD")
 
     async def _page(self, request: Request) -> Page:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
-import sys
-import threading
 import time
-import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from postroad.build import open_spool
 from postroad.config import node_of
 from postroad.net import Endpoint, NetError
-from postroad.relay.event_bus import EventBus, Subscription
-from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
+from postroad.relay.deliverer_settings import DelivererSettings
+from postroad.relay.journal import style_of, write_stderr
+from postroad.relay.listeners import RelayListeners, Write, caught, open_listeners, tune
 from postroad.relay.notices import Notices
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
@@ -39,9 +36,6 @@ if TYPE_CHECKING:
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
 
 
-Write = Callable[[bytes], int]
-
-
 async def serve(load: Callable[[], Config], write: Write = write_stderr, *, is_split: bool = False) -> None:
     """Run a relay until SIGTERM or SIGINT; SIGHUP has `load` read the settings again. `write` takes the log.
 
@@ -53,7 +47,7 @@ async def serve(load: Callable[[], Config], write: Write = write_stderr, *, is_s
 
     """
     config = load()
-    async with open_listeners(config, write) as listeners:
+    async with open_listeners(style_of(config.log), write) as listeners:
         try:
             await _serve(config, load, listeners, is_split=is_split)
         except InputError:
@@ -70,7 +64,7 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
         ends.push_async_callback(spool.close)
         for remark in spool.remarks:
             tell(Event("relay.spool.repaired", {"what": remark}))
-        split = Split(config, settings.loop.queue, spool, tell) if is_split else None
+        split = Split(DelivererSettings.of(config, settings), spool, tell) if is_split else None
         resolver = resolver_of(config)
         relay = Relay(settings, spool, resolver, tell, split)
         if config.metrics.listen:
@@ -107,53 +101,6 @@ class RunningRelay:
     notices: Notices
 
 
-@dataclass(frozen=True, slots=True)
-class RelayListeners:
-    """The listeners of a relay, the log among them."""
-
-    tell: EventBus
-    journal: Journal
-    log: Subscription
-
-    @property
-    def lost_lines(self) -> int:
-        """Lines that did not get into the log."""
-        return self.journal.lost + self.log.lost
-
-
-@asynccontextmanager
-async def open_listeners(config: Config, write: Write = write_stderr) -> AsyncIterator[RelayListeners]:
-    """The log, and whoever subscribes besides; at the end they have a moment for what is still to be said."""
-    tell = EventBus()
-    journal = Journal(write, style_of(config), stderr_piece())
-    listeners = RelayListeners(tell, journal, tell.subscribe("log", journal))
-    hooks = sys.unraisablehook, threading.excepthook
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _loop, about: tell(caught(str(about["message"]), about.get("exception")))
-    )
-    sys.unraisablehook = lambda about: tell(caught(f"Exception ignored in {about.object!r}", about.exc_value))
-    threading.excepthook = lambda about: tell(caught("a thread has ended", about.exc_value))
-    try:
-        yield listeners
-    finally:
-        sys.unraisablehook, threading.excepthook = hooks
-        asyncio.get_running_loop().set_exception_handler(None)
-        await asyncio.to_thread(tell.close)
-
-
-def style_of(config: Config) -> Style:
-    """How the log looks, as the settings have it."""
-    log = config.log
-    is_prefixed = is_journald() if log.level_prefix == "auto" else log.level_prefix == "always"
-    return Style(log.format, log.level, is_prefixed)
-
-
-def caught(what: str, bug: BaseException | None) -> Event:
-    """A bug of ours, for the log: nothing of a relay writes to stderr but the log, for stderr may stall."""
-    trace = "".join(traceback.format_exception(bug)[-5:]) if bug else None
-    return Event("relay.bug.caught", {"what": what, "error": repr(bug), "trace": trace})
-
-
 def keep_standard_descriptors() -> None:
     """Put /dev/null where stdin, stdout or stderr are closed: else a file or socket of ours gets what is written there.
 
@@ -164,17 +111,6 @@ def keep_standard_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # it is given the lowest number that is free, which is this one
-
-
-def tune() -> None:
-    """Collect garbage less often: thousands of parcels in memory are none, and looking at them costs a tenth.
-
-    And let the spool's thread have its turn sooner than after 5 ms: everyone who waits for a commit waits for that.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-    sys.setswitchinterval(0.001)
 
 
 def notify(state: str) -> None:
@@ -303,9 +239,9 @@ class Reloading:
         settings, resolver = relay_settings(config), resolver_of(config)
         await it.relay.reload(settings, resolver)
         if it.split:
-            it.split.configure(config)
+            it.split.configure(DelivererSettings.of(config, settings))
         it.notices.reload(config, resolver)
-        self._listeners.journal.style = style_of(config)
+        self._listeners.journal.style = style_of(config.log)
         wait = waiting(self._started, config) + ["listen"] * (it.relay.settings.listen != settings.listen)
         facts = {"changed": changed(self._config, config), "needs_restart": wait}
         self._config = config

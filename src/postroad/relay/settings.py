@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from postroad.build import (
     build_own,
@@ -20,7 +20,7 @@ from postroad.build import (
     system_trust,
     trust_of,
 )
-from postroad.config import aliases_of, hostname_of, node_of, rewriting_of
+from postroad.config import aliases_of, hostname_of, node_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -109,6 +109,19 @@ class RelaySettings:
         return self.aliases.of("postmaster")
 
 
+class DnsSettings(Protocol):
+    """The `[dns]` table, whoever has read it."""
+
+    @property
+    def resolvers(self) -> tuple[str, ...]: ...  # noqa: D102  # see config.DnsTable
+
+    @property
+    def trust_ad(self) -> bool: ...  # noqa: D102  # see config.DnsTable
+
+    @property
+    def zones(self) -> tuple[Path, ...]: ...  # noqa: D102  # see config.DnsTable
+
+
 def relay_settings(config: Config) -> RelaySettings:
     """The settings of a file, with the certificates, keys, users and passwords that it names.
 
@@ -158,7 +171,7 @@ def faults_of(config: Config) -> Iterator[str]:
         *(partial(_next_hop, at, route, usual, config.deliver.tls) for at, route in enumerate(config.route, 1)),
         *(partial(_zone, zone) for zone in config.dns.zones),
         # Without zone files a resolver is as good as the names of its servers, and takes 20 ms to load
-        lambda: resolver_of(config) if config.dns.zones else _servers(config),
+        lambda: resolver_of(config) if config.dns.zones else _servers(config.dns),
         lambda: relay_settings(config),
     ]
     told: set[str] = set()
@@ -199,6 +212,8 @@ def _loop(config: Config) -> LoopSettings:
 
 
 def _receive(config: Config, hostname: str) -> ReceiveSettings:
+    from postroad.config import rewriting_of  # noqa: PLC0415  # the process that delivers does without pydantic
+
     limits, timeouts, relay = config.limits, config.timeouts, config.relay
     return ReceiveSettings(
         hostname,
@@ -255,17 +270,22 @@ def resolver_of(config: Config) -> Resolver:
         InputError: a zone file cannot be read.
 
     """
-    if not config.dns.zones:
-        _servers(config)
+    return resolver_by(config.dns)
+
+
+def resolver_by(dns: DnsSettings) -> Resolver:
+    """The same by that table alone."""
+    if not dns.zones:
+        _servers(dns)
     with about("dns.zones"):
-        for zone in config.dns.zones:
+        for zone in dns.zones:
             check_plain(zone, "choose a zone file")
-        return build_resolver(config.dns.zones, config.dns.resolvers, trust_ad=config.dns.trust_ad)
+        return build_resolver(dns.zones, dns.resolvers, trust_ad=dns.trust_ad)
 
 
-def _servers(config: Config) -> tuple[ServerAddress, ...]:
+def _servers(dns: DnsSettings) -> tuple[ServerAddress, ...]:
     with about("dns.resolvers"):
-        return servers_of(config.dns.resolvers)
+        return servers_of(dns.resolvers)
 
 
 async def why_no_dane(config: Config, resolver: Resolver) -> str | None:
@@ -274,7 +294,7 @@ async def why_no_dane(config: Config, resolver: Resolver) -> str | None:
         return None
     from postroad import dns, gather  # noqa: PLC0415  # the settings are read by commands that ask nobody
 
-    asked = dns.WireSettings(_servers(config), trust_ad=config.dns.trust_ad)
+    asked = dns.WireSettings(_servers(config.dns), trust_ad=config.dns.trust_ad)
     return await gather.why_dane_is_off(resolver, asked)
 
 

@@ -7,15 +7,15 @@ connections, places. The other one is started by us, and again whenever it dies;
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from postroad.deliver import Pressure, QueueLimits
+from postroad.deliver import Pressure
 from postroad.relay.child import Child, command, ending, program
+from postroad.relay.deliverer_settings import DelivererSettings
 from postroad.relay.delivery import Numbers
 from postroad.relay.tally import Tally
 from postroad.spool import Handover, Parcel, Spool, SpoolError, Words
@@ -24,7 +24,6 @@ from postroad.words.phrasebook import seconds
 from postroad.words.trace import Event, Listener
 
 if TYPE_CHECKING:
-    from postroad.config import Config
     from postroad.dns import Resolver
     from postroad.relay.settings import RelaySettings
 
@@ -52,14 +51,13 @@ class Split:
 
     def __init__(
         self,
-        config: Config,
-        limits: QueueLimits,
+        settings: DelivererSettings,
         spool: Spool,
         listener: Listener,
         how: Sequence[str] = (),
     ) -> None:
-        self._config = config
-        self._limits = limits
+        self._settings = settings
+        self._limits = settings.relay.loop.queue
         self._tell = listener
         self._command = how or command()
         self._program = program()
@@ -158,11 +156,11 @@ class Split:
         """See Delivering: here only the limits; the rest is for `configure`."""
         self._limits = settings.loop.queue
 
-    def configure(self, config: Config) -> None:
+    def configure(self, settings: DelivererSettings) -> None:
         """It has these settings for what it is given from now on, and so has the one after it."""
-        self._config = config
+        self._settings = settings
         if self._child and self._child.ready.is_set():
-            self._child.link.tell("configure", pickle.dumps(config))
+            self._child.link.tell("configure", settings.packed())
 
     async def refresh(self) -> None:
         """See Delivering."""
@@ -180,7 +178,7 @@ class Split:
         return given_up
 
     async def _begin(self) -> Child:
-        return await Child.start(self._command, self._program, self._config, self._words, self._tell)
+        return await Child.start(self._command, self._program, self._settings, self._words, self._tell)
 
     def _words(self, child: Child) -> Words:
         """What it may say to us."""
@@ -194,8 +192,8 @@ class Split:
     def _is_ready(self, child: Child) -> None:
         child.ready.set()
         self._why_down, self._heard_at = "", self._now()
-        if child.config is not self._config:  # they have changed meanwhile
-            self.configure(self._config)
+        if child.settings is not self._settings:  # they have changed meanwhile
+            self.configure(self._settings)
         if self._lease:
             child.link.tell("lease", *self._lease)
         if self._nodes > 1:

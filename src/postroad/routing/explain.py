@@ -107,9 +107,9 @@ def _left_out(drop: Dropped) -> str:
 def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str]:
     """One contact: a sentence for each answer, with those it was for unless it was for all."""
     took = seconds((contact.ended_ms - contact.started_ms) / 1000)
-    begun = f"{'First' if place == 0 else 'Then'} {contact.target}"
+    begun = f"{'First,' if place == 0 else 'Then'} {contact.target}"
     if contact.clear_again:
-        begun += " again, without TLS"
+        begun += " again, without TLS,"
     if contact.is_unused:
         at = seconds(contact.started_ms / 1000)
         yield f"{begun} was contacted after {at} and closed unused: another greeted first."

@@ -68,10 +68,10 @@ def parse_pattern(text: str) -> str | Unreadable:
         if not pattern.startswith("5"):
             return Unreadable(text, "only permanent refusals are matched; write a code that begins with 5")
     elif _LIKE_A_CODE.match(pattern):
-        return Unreadable(text, 'this is no whole code; write one, such as "550", "5.7.1" or "5.7.*"')
+        return Unreadable(text, 'this is not a whole code; write one, such as "550", "5.7.1" or "5.7.*"')
     elif _LIKE_AN_EXPRESSION.search(pattern):
         hint = 'write codes and words, several as a list: ["5.7.1", "blocked"]'
-        return Unreadable(text, f"this is no place for a regular expression; {hint}")
+        return Unreadable(text, f"a regular expression cannot be used here; {hint}")
     return pattern
 
 

@@ -83,10 +83,11 @@ def is_for_documents(name: str) -> bool:
 
 
 def purpose_of(name: str, domain: str) -> str:
-    """What a name is set aside for; "" if it is for all, or if the domain is of the same kind.
+    """What a name is set aside for, with all others under the same parent; "" if for nothing, or if the domain is too.
 
     What is below `invalid` is meant not to exist, and `localhost` is a case of its own.
     """
-    purpose = next((what for parent, what in _NAMES.items() if is_within(name, parent)), "")
+    under, purpose = next(((parent, what) for parent, what in _NAMES.items() if is_within(name, parent)), ("", ""))
     at_home = any(what == purpose and is_within(domain, parent) for parent, what in _NAMES.items())
-    return "" if at_home or (is_for_documents(name) and is_for_documents(domain)) else purpose
+    is_fit = at_home or (is_for_documents(name) and is_for_documents(domain))
+    return "" if is_fit or not under else f"names under {'' if '.' in under else '.'}{under} are {purpose}"

@@ -154,7 +154,7 @@ def trouble_with(term: str) -> str:
     if name in ("a", "mx", "ptr"):
         rest = _REST.match(value)
         is_read = rest and (name != "ptr" or not rest["prefixes"])
-        return "" if is_read else f"{value} is no domain or prefix"
+        return "" if is_read else f"{value} is not a domain or prefix"
     return f"there is no mechanism {name or term}"
 
 
@@ -162,9 +162,9 @@ def _trouble_with_network(version: int, text: str) -> str:
     address, slash, length = text.partition("/")
     read = parse_address(address)
     if read is None or read.version != version:
-        return f"{address or 'nothing'} is no IPv{version} address"
+        return f"{address or 'nothing'} is not an IPv{version} address"
     if slash and not (length.isascii() and length.isdigit() and int(length) <= read.max_prefixlen):
-        return f"/{length} is no prefix length of an IPv{version} address"
+        return f"/{length} is not a prefix length of an IPv{version} address"
     return ""
 
 

@@ -99,8 +99,7 @@ def mx_target_special_name(evidence: Evidence) -> Iterator[Seen]:
     for row in rows:
         purpose = special.purpose_of(row.name, domain)
         if purpose:
-            last = row.name.rpartition(".")[2] if row.name.count(".") else row.name
-            seen = f"{row.name} cannot be found on the Internet: names under .{last} are {purpose}"
+            seen = f"{row.name} cannot be found on the Internet: {purpose}"
             fix = lines.remove(lines.mx_line(domain, row.record.preference, row.name))
             yield row.seen(seen, fix, Severity.ERROR if lost else table.graded(evidence))
 

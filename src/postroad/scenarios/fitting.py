@@ -76,7 +76,6 @@ class Fitted:
     sender: Sender
     known: set[str] = field(default_factory=set)
     unsure: dict[str, str] = field(default_factory=dict)
-    longer: dict[str, float] = field(default_factory=dict)  # waits that were not seen to end
 
 
 class SenderEvidence:

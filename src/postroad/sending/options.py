@@ -105,7 +105,7 @@ class SendOptions:
         if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
             raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
         if self.require_tls and self.tls == "off":
-            raise InputError('require_tls=True and tls="off" exclude each other: leave one out')
+            raise InputError('require_tls=True and tls="off" cannot be combined: leave one out')
 
     @property
     def sources(self) -> tuple[Address, ...]:
@@ -198,7 +198,7 @@ def _check_smarthost(options: SendOptions) -> None:
     if options.tls_names and options.demand != "verify":
         raise InputError('tls_names is only used with tls="verify"; write that, or leave tls_names out')
     if options.implicit_tls and options.tls == "off":
-        raise InputError('implicit_tls=True and tls="off" exclude each other: leave one out')
+        raise InputError('implicit_tls=True and tls="off" cannot be combined: leave one out')
     if options.login is None:
         return
     if len(options.login) != 2 or not all(isinstance(each, str) and each for each in options.login):

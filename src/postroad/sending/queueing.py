@@ -154,7 +154,7 @@ def _place(spool: str | Path | None, brief: Brief) -> Path | str:
     if spool is None:
         return brief.spool
     if not str(spool):
-        raise InputError('spool: "" is no place; write a folder, or a URL as "postgresql://user@host/database"')
+        raise InputError('spool: "" is not a spool; write a folder, or a URL as "postgresql://user@host/database"')
     return spool if isinstance(spool, Path) else place_of(spool)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -60,6 +60,14 @@ class SigningKey:
     not_after: float = inf
     replaces: tuple[str, ...] = ()
 
+    def __reduce__(self) -> tuple[Callable[..., SigningKey], tuple[object, ...]]:
+        """To another process of ours it goes as PKCS #8: what stands for it here is an object of OpenSSL."""
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # as in `_private`
+
+        plain = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        octets = self.private.private_bytes(*plain)
+        return _unpacked, (octets, self.domain, self.selector, self.not_before, self.not_after, self.replaces)
+
     def state(self, now: float) -> KeyState:
         """What it does now."""
         if now >= self.not_after:
@@ -89,6 +97,13 @@ class SigningKey:
         return cast("Ed25519PrivateKey", self.private).sign(sha256(octets).digest())
 
 
+def _unpacked(octets: bytes, domain: str, selector: str, begin: float, end: float, old: tuple[str, ...]) -> SigningKey:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # as in `_private`
+
+    private = cast("RSAPrivateKey", serialization.load_der_private_key(octets, None))
+    return SigningKey(domain, selector, private, begin, end, old)
+
+
 def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadable:
     """A key from a PEM file, with `Not-Before:` and `Not-After:` in front of it where it does not sign for ever.
 
@@ -99,7 +114,7 @@ def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadab
     names = parse_domain(domain), parse_domain(f"{selector}.example")
     for name in names:
         if isinstance(name, Unreadable):
-            return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}; rename it")
+            return Unreadable(selector, f"its domain or selector is not a valid DNS name: {name.why}; rename it")
     front, block, below = _parts(octets)
     private = _private(block)
     if isinstance(private, Unreadable):

@@ -119,7 +119,7 @@ def parse_record(text: str) -> KeyRecord:
             continue  # a last semicolon may stand there
         name, equals, value = (each.strip(_BLANK) for each in part.partition("="))
         if not equals or not _NAME.match(name) or not _VALUE.match(value):
-            return KeyRecord(text, tags, (_fault("form", f'"{cut(part.strip(_BLANK))}" is no tag with a value'),))
+            return KeyRecord(text, tags, (_fault("form", f'"{cut(part.strip(_BLANK))}" is not a tag with a value'),))
         if name in tags:  # RFC 6376 section 3.2: the whole list is invalid then
             return KeyRecord(text, tags, (_fault("duplicate-tag", f"it has the tag {name}= twice"),))
         tags[name] = value

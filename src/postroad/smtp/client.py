@@ -225,7 +225,7 @@ class ClientEnd:
         kind = None if command is None else type(command)
         after = after_reply(self.state, kind, reply.code)  # type: ignore[arg-type]  # as above
         if after is None or (kind is Bdat and _is_late(reply)):
-            return self._ended(Violation(f"{reply} is no answer to {_called(command)}"))
+            return self._ended(Violation(f"{reply} is not an answer to {_called(command)}"))
         self.state, self.answered = after, kind
         if command is not None and after is not ClientState.AUTH:  # a challenge: the same AUTH has another reply
             self._pending.popleft()

@@ -30,7 +30,7 @@ QUOTED = 60  # octets of a line that is not SMTP that are told to the applicatio
 PLAIN = re.compile(
     rf"(?:MAIL FROM:<(?:{PLAIN_MAILBOX})?>(?: SIZE=([0-9]{{1,20}}))?(?: BODY=(7BIT|8BITMIME))?"
     rf"|RCPT TO:<{PLAIN_MAILBOX}>|(DATA|RSET|NOOP|QUIT)|BDAT ([0-9]{{1,20}})( LAST)?"
-    rf"|(EHLO|HELO) ([!-~]+))\r\n".encode()
+    rf"|(EHLO|HELO) ([!-~]++))\r\n".encode()
 )
 _FIXED: dict[bytes, Command] = {b"DATA": Data(), b"RSET": Rset(), b"NOOP": Noop(), b"QUIT": Quit()}
 

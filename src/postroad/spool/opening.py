@@ -32,7 +32,7 @@ def place_of(text: str) -> Place:
 
     """
     if _ANY_URL.match(text) and not is_url(text):
-        raise InputError(f'{shown_place(text)} is no spool: write a folder, or "postgresql://user@host/database"')
+        raise InputError(f'{shown_place(text)} is not a spool: write a folder, or "postgresql://user@host/database"')
     return text if is_url(text) else Path(text)
 
 

@@ -69,7 +69,7 @@ def read_report_records(texts: Iterable[str]) -> ReportRecord:
         if field.startswith("rua="):  # there may be several
             uris += _COMMA.split(field.removeprefix("rua="))
         elif not _EXTENSION.match(field):  # others are ignored, if they are fields at all
-            return ReportRecord(why_not=f"{cut(field)!r} is no field: write NAME=VALUE between semicolons")
+            return ReportRecord(why_not=f"{cut(field)!r} is not a field: write NAME=VALUE between semicolons")
     if not uris:
         return ReportRecord(why_not="it has no rua=mailto:... or rua=https://...")
     return _of(uris)
@@ -95,7 +95,7 @@ def _of(uris: list[str]) -> ReportRecord:
 def _read(uri: str) -> Iterator[Mailbox | HttpsPlace | str]:
     """Where a URI leads, or why it is passed over."""
     if not _URI.match(uri) or "!" in uri:
-        yield f"{cut(uri)!r} is no URI: a comma is written as %2C, a semicolon as %3B, an exclamation mark as %21"
+        yield f"{cut(uri)!r} is not a URI: a comma is written as %2C, a semicolon as %3B, an exclamation mark as %21"
         return
     try:
         parts = urlsplit(uri)
@@ -106,7 +106,7 @@ def _read(uri: str) -> Iterator[Mailbox | HttpsPlace | str]:
         else:
             yield f"{cut(uri)!r} is neither mailto: nor https:"
     except ValueError:  # brackets or a port that are none
-        yield f"{cut(uri)!r} is no URI"
+        yield f"{cut(uri)!r} is not a URI"
 
 
 def _mailboxes(uri: str, parts: SplitResult) -> Iterator[Mailbox | str]:

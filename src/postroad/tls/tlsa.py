@@ -48,9 +48,9 @@ def tlsa_faults(record: Tlsa) -> Iterator[str]:
     elif record.matching != FULL:
         yield f"has matching type {record.matching}; there are only 0, the whole, 1, SHA-256, and 2, SHA-512"
     elif record.selector == CERTIFICATE and _key(record.data) is None:
-        yield "has matching type 0, the whole certificate, but its data are no certificate in DER"
+        yield "has matching type 0, the whole certificate, but its data are not a certificate in DER"
     elif record.selector == KEY and not _is_key(record.data):
-        yield "has matching type 0, the whole public key, but its data are no public key in DER"
+        yield "has matching type 0, the whole public key, but its data are not a public key in DER"
 
 
 def association(certificate: bytes) -> Tlsa | None:

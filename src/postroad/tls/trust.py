@@ -36,6 +36,10 @@ class Trust:
         self._load = load
         self._store: X509Store | None = None
 
+    def __reduce__(self) -> tuple[type[Trust], tuple[Callable[[], X509Store]]]:
+        """In another process they are read anew."""
+        return Trust, (self._load,)
+
     @property
     def store(self) -> X509Store:
         """The authorities, as OpenSSL has them."""

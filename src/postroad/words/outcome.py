@@ -82,7 +82,7 @@ class Receipt:
 
     def __post_init__(self) -> None:
         if self.reply.code // 100 != 2:
-            raise ValueError(f"{self.reply.code} is no receipt")
+            raise ValueError(f"{self.reply.code} is not a receipt")
 
 
 def delivered(receipt: Receipt) -> Outcome:

@@ -77,4 +77,4 @@ def parse_provider(text: str) -> str | Unreadable:
 
     near = get_close_matches(key, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(known)}"
-    return Unreadable(text, f"no known provider; {hint}")
+    return Unreadable(text, f"not a known provider; {hint}")

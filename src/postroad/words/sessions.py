@@ -33,7 +33,6 @@ class Probe:
     ok: bool
     why: str = ""  # it ended early: the reply or the error
     ours: bool = False  # the trouble is on our side: no route to port 25 from here
-    connect_ms: float = 0.0
     greeting_ms: float = 0.0
     greeting: str = ""
     hello: str = ""  # the name it calls itself in its reply to EHLO

@@ -143,18 +143,18 @@ def in_words(demand: Demand) -> str:
     """A demand as part of a sentence: what is asked, and who asks."""
     asked = demand.watched or demand
     if asked.missed:
-        what = "it is passed over"
+        what = "the host is passed over"
     elif not demand.uses_tls:
-        what = "it is not used"
+        what = "TLS is not used"
     elif asked.tlsa:
         kinds = ", ".join(dict.fromkeys(f"{each.usage} {each.selector} {each.matching}" for each in asked.tlsa))
         what = f"its certificate must match a TLSA record ({kinds})"
     elif asked.level is TlsLevel.PROVEN:
         what = f"its certificate must be valid for {' or '.join(asked.names)}"
     elif asked.level is TlsLevel.ENCRYPTED:
-        what = "it must be encrypted"
+        what = "the connection must be encrypted"
     else:
-        what = "it is encrypted if the host offers that"
+        what = "the connection is encrypted if the host offers STARTTLS"
     would = f"{what}, or the failure is reported" if demand.watched else what
     why = asked.missed.why if asked.missed else demand.why
     return f"{would} ({why})" if why else would

@@ -466,6 +466,7 @@ def test_what_debians_systems_say_as_their_manuals_have_it(system, files, settin
         ("msmtp", {"": "host a\nauth on\nuser u\npassword p\n"}, "in the clear"),
         ("nullmailer", {"remotes": "a smtp user=u pass=p\n"}, "in the clear"),
         ("msmtp", {"": "host a\nprotocol lmtp\n"}, "no equivalent"),
+        ("msmtp", {"": "host a\nport sbumission\n"}, "not a port; 25 is used instead"),
         ("msmtp", {"": "host a\naliases /nope\n"}, "cannot be read"),
         ("msmtp", {"": "host a\naliases /a\n", "/a": "default: ops@example.com\n"}, '"default:"'),
     ],

@@ -4,13 +4,12 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.support import postgres
+from tests.support import forked, postgres
 from tests.support.json_schema import wrong_with
 from tests.support.patience import PATIENCE_S
 from typer.testing import CliRunner
@@ -108,33 +107,34 @@ def test_a_folder_is_no_database():
     assert (2, True) == (done.exit_code, "write postgresql://user@host/database" in done.stderr)
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from postroad.scenarios import DemoDatabase
-with DemoDatabase() as database:
-    child = database.start([sys.executable, "-c", "import signal; signal.pause()"], Path("/dev/null"))
-    server = (database.folder / "data" / "postmaster.pid").read_text().split()[0]
-    print(database.folder, child.pid, server, database._guard.pid, flush=True)
-    sys.stdin.read()
-"""
+def _demo():
+    """A database, and what belongs to it, until the input ends."""
+    with DemoDatabase() as database:
+        child = database.start(["sleep", "infinity"], Path(os.devnull))
+        server = (database.folder / "data" / "postmaster.pid").read_text().split()[0]
+        sys.stdout.write(f"{database.folder} {child.pid} {server} {database._guard.pid}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, None])
 def test_nothing_is_left_of_a_demo_however_it_ends(number):
     """Its relays, its server and its folder go with it."""
-    demo = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    folder, *pids = demo.stdout.readline().split()
-    handles = [os.pidfd_open(int(pid)) for pid in pids]
+    (theirs, ours), (told, telling) = os.pipe(), os.pipe()
+    pid = forked.begin([], _demo, stdin=theirs, stdout=telling)
+    os.close(theirs)
+    os.close(telling)
+    with os.fdopen(told) as lines:
+        folder, *pids = lines.readline().split()
+    handles = [os.pidfd_open(int(each)) for each in pids]
     if number:
-        demo.send_signal(number)
-    demo.communicate(timeout=PATIENCE_S)
+        os.kill(pid, number)
+    os.close(ours)
+    assert -(number or 0) == forked.wait(pid)
     for handle in handles:
         assert [handle] == select.select([handle], [], [], PATIENCE_S)[0]
         os.close(handle)
-    assert not Path(folder.decode()).exists()
+    assert not Path(folder).exists()
 
 
 def test_a_database_with_a_spool_is_left_alone():

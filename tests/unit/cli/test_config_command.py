@@ -54,6 +54,16 @@ def test_a_wrong_file_is_told_on_stderr(file):
     assert "did you mean hops?" in done.stderr
 
 
+def test_a_rule_that_does_not_exist_is_found(file):
+    """Its finding would not be accepted, and `postroad check` would end with an error wherever it runs."""
+    accepted = '[[check.accept]]\nrule = "mx-singel"\nreason = "x"\nuntil = "2100-01-01"'
+    done = _run("check", file(f'[check]\nignore = ["mx-single-address", "?"]\n{accepted}'))
+    assert 2 == done.exit_code
+    assert "check.ignore[2]: there is no rule '?'; see: postroad rules" in done.stderr
+    assert "check.accept[1].rule: there is no rule 'mx-singel'; did you mean mx-single?" in done.stderr
+    assert "check.ignore[1]" not in done.stderr
+
+
 def test_all_that_is_wrong_is_told_at_once(file, tmp_path):
     """Keys that there are not, values that cannot be, files that are missing: nobody runs it five times."""
     (tmp_path / "bad.zone").write_text("$ORIGIN e.\n@ MX x\na A y\n")

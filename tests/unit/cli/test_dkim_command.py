@@ -224,7 +224,7 @@ def test_a_rotation_waits_for_the_last_server(folder, servers):
     assert 0 == done.exit_code
     assert state(folder, new)[0] == state(folder, "2025a")[1]
     assert "systemctl reload postroad" in done.stdout
-    assert "The record 2025a._domainkey.example.com may be removed from" in done.stdout
+    assert "The record 2025a._domainkey.example.com may be removed after" in done.stdout
     before = {path: path.read_bytes() for path in Path(folder).glob("*/*")}
     assert (0, done.stdout) == ((last := run(folder, "rotate", "example.com", servers=servers)).exit_code, last.stdout)
     assert before == {path: path.read_bytes() for path in Path(folder).glob("*/*")}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import csv
 import json
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -127,6 +128,7 @@ async def _checked_in_every_form(folder, zone):
 
 
 async def _one(host, tls, reader, writer):
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # else megabytes wait in it
     with contextlib.suppress(OSError, asyncio.CancelledError):
         await host(reader, writer, tls)
         await writer.drain()

@@ -58,7 +58,7 @@ def test_files_are_written_that_a_relay_reads_and_only_we_do(tmp_path, monkeypat
 def test_settings_that_are_not_there(tmp_path):
     """The file that was looked for is named."""
     done = _import("postfix", tmp_path)
-    assert (2, f"postroad: {tmp_path / 'main.cf'}: no such file; say where the settings of postfix are\n") == (
+    assert (2, f"postroad: {tmp_path / 'main.cf'}: no such file; give the path of the postfix settings\n") == (
         done.exit_code,
         done.stderr,
     )

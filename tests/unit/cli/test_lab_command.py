@@ -2,17 +2,16 @@
 
 import asyncio
 import json
+import os
 import signal
 import smtplib
 import socket
-import subprocess
-import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support import forked
 from tests.support.json_schema import wrong_with
-from tests.support.patience import PATIENCE_S
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -33,13 +32,24 @@ def is_shaped(command, told):
     return told
 
 
+@contextmanager
+def ending(process, number):
+    """Whatever happens meanwhile, it has this signal then."""
+    try:
+        yield
+    finally:
+        os.kill(process, number)
+
+
 def test_a_lab_is_told_otherwise_while_it_runs(tmp_path):
     """Mail is saved and shown; a fault set by name makes the next message fail; a closed terminal leaves no socket."""
     control, options = tmp_path / "c", ["--control", tmp_path / "c"]
     words = ["--show", "-v", "--json", "--save", tmp_path / "mail", *options]
-    command = [sys.executable, "-m", "postroad", "lab", "up", *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        up = is_shaped("lab up", json.loads(process.stdout.readline()))
+    reading, writing = os.pipe()
+    process = forked.begin(["lab", "up", *words], stdout=writing)
+    os.close(writing)
+    with os.fdopen(reading) as lines, ending(process, signal.SIGHUP):
+        up = is_shaped("lab up", json.loads(lines.readline()))
         place = next(place for written, place in up["moved"].items() if written == "192.0.2.12")
         assert "r450" in said("fault", "mail2", "r450", *options)[1]
         told = is_shaped("lab fault", json.loads(said("fault", "mail1", "g421", *options, "--json")[1]))
@@ -52,14 +62,12 @@ def test_a_lab_is_told_otherwise_while_it_runs(tmp_path):
                 client.sendmail("me@example.net", ["user@example.com"], "Subject: one\r\n\r\n")
             assert (0, "") == said("fault", "all", "none", *options)[::2]
             client.sendmail("me@example.net", ["user@example.com"], "Subject: =?utf-8?q?tw=C3=B6?=\r\n\r\n")
-        lines = iter(process.stdout)
         shown = next(told for told in map(json.loads, lines) if told["event"] == "lab.message")
         assert ("tw\xf6", "mail2.example.com") == (is_shaped("lab up --show", shown)["subject"], shown["exchanger"])
         assert "user@example.com" in Path(shown["file"]).read_text()
         assert 2 == said("fault", "mail3", "r450", *options)[0]
         assert "another lab answers there" in said("up", *options)[2]
-        process.send_signal(signal.SIGHUP)
-        assert 0 == process.wait(PATIENCE_S)
+    assert 0 == forked.wait(process)
     assert not control.exists()
 
 
@@ -81,9 +89,9 @@ def test_a_slip_is_told_with_its_fix(tmp_path):
                 "no exchanger of this lab is at mail9; did you mean mail2 or mail1?",
             ),
             ("up", "--fault", "mail1=refus"): (2, "did you mean refuse?"),
-            ("up", "--fault", "refuse"): (2, "write NAME=FAULT or ADDRESS=FAULT, as mail1=refuse"),
+            ("up", "--fault", "refuse"): (2, "write NAME=FAULT or ADDRESS=FAULT, such as mail1=refuse"),
             ("up", "--certificate", "mail9=good"): (2, "no exchanger of this lab is at mail9"),
-            ("up", "--control", tmp_path / "file"): (2, "this file is no socket"),
+            ("up", "--control", tmp_path / "file"): (2, "this file is not a socket"),
             ("up", "--control", tmp_path / "no" / "c"): (2, "name a path in a folder that you may write"),
             ("up", "--control", tmp_path / ("x" * 99)): (2, "at most 100 octets"),
             ("up", "--zone", tmp_path / "zone"): (2, f"{tmp_path}/zone:3: "),
@@ -128,4 +136,4 @@ def test_what_is_no_lab_is_said_to_be_none(tmp_path):
         async with await asyncio.start_unix_server(garbage, tmp_path / "c"):
             return await asyncio.to_thread(said, "faults", "--control", tmp_path / "c")
 
-    assert "is no lab" in asyncio.run(whole())[2]
+    assert "is not a lab" in asyncio.run(whole())[2]

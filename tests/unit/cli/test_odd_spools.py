@@ -1,11 +1,10 @@
 """Every command that opens a spool, at every path where there can be none: one sentence, and exit status 2."""
 
-import asyncio
 import io
 import os
 
 import pytest
-from tests.support.waiting import fill
+from tests.support.waiting import lay
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -110,8 +109,7 @@ def test_nothing_is_moved_from_there_nor_to_it(tmp_path, place, is_from):
     """With the path, and without a traceback; the other one stays as it is."""
     (tmp_path / "there").mkdir()
     where = str(place(tmp_path / "there"))
-    asyncio.run(fill(tmp_path / "good"))
-    good = str(tmp_path / "good")
+    good = str(lay(tmp_path / "good"))
     done = CliRunner().invoke(app, ["spool", "move", *([where, good] if is_from else [good, where])])
     assert (2, True) == (done.exit_code, where in complaint(done)), done.stderr
     assert 0 == CliRunner().invoke(app, ["spool", "check", "--spool", good]).exit_code

@@ -1,18 +1,21 @@
 """`postroad queue`: the mail that waits, seen and changed."""
 
 import asyncio
+import io
 import json
 import sqlite3
 import time
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import fill
+from tests.support.waiting import lay
 from tests.support.waiting import mail as _mail
 from typer.testing import CliRunner
 
+from postroad.cli import door
 from postroad.cli.root import app
 from postroad.spool.sqlite import SqliteSpool
 
@@ -20,8 +23,7 @@ from postroad.spool.sqlite import SqliteSpool
 @pytest.fixture
 def spool(tmp_path):
     """A spool with a message to two domains, tried at one of them, and a report."""
-    asyncio.run(fill(tmp_path))
-    return tmp_path
+    return lay(tmp_path)
 
 
 @pytest.fixture
@@ -46,6 +48,44 @@ def test_list_has_a_line_for_each_destination(queue):
     assert (0, ["ONE", "ONE", "TWO"]) == (status, [words[0] for words in lines[1:]])
     assert "in 60 min" in text
     assert "450 4.2.0 try later" in text
+
+
+@pytest.fixture
+def at_terminal(spool, monkeypatch):
+    """A function that runs `postroad queue` at a terminal of this width, and gives the lines it shows."""
+
+    def lines(width, *words):
+        written = io.StringIO()
+        written.isatty = lambda: True
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", written)
+            for name, value in {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}.items():
+                patch.setenv(name, value)
+            with suppress(SystemExit):
+                app(["queue", *words, "--spool", str(spool)])
+        return [line.rstrip() for line in door.COLOUR.sub("", written.getvalue()).splitlines()]
+
+    return lines
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_parcel_takes_two_lines_of_a_terminal(width, at_terminal, spool):
+    """Mail for a later time did not fit 60 columns; what it waits for is in its second line."""
+    _add(spool, "LATER", b"x\r\n", release_at=4102444800.0)
+    shown = at_terminal(width, "list")
+    assert 1 + 2 * 4 == len(shown)
+    assert width >= max(map(len, shown))
+    [later] = [place for place, line in enumerate(shown) if line.startswith("LATER")]
+    assert "not before 2100-01-01 00:00:00 UTC" in at_terminal(200, "list")[later + 1]
+    assert " in " in shown[later]
+
+
+def test_a_long_answer_stands_behind_its_label(at_terminal):
+    """At 60 columns the answers of hosts began in the column of the labels."""
+    labels = {"message", "from", "received", "size", "envid", "seed", "to"}
+    shown = at_terminal(60, "show", "ONE")
+    assert set() == {line.split()[0] for line in shown if not line.startswith(" " * 10)} - labels
+    assert 60 >= max(map(len, shown))
 
 
 @pytest.mark.parametrize(
@@ -286,10 +326,11 @@ def test_show_has_the_message_itself(queue, spool, capfdbinary):
     assert "message THREE is finished: its content was deleted" in queue("show", "THREE", "--content", stderr=True)[1]
 
 
-def _add(spool, id_, body):
+def _add(spool, id_, body, release_at=None):
     async def add():
         queue = await SqliteSpool.open(spool, node="relay")
-        await queue.add(replace(_mail(id_, "me@example.net", "c@example.com"), size=len(body)), body)
+        mail = replace(_mail(id_, "me@example.net", "c@example.com"), size=len(body), release_at=release_at)
+        await queue.add(mail, body)
         await queue.close()
 
     asyncio.run(add())
@@ -335,8 +376,8 @@ def test_move_takes_mail_another_way(queue, spool):
 
 
 NOWHERE = [
-    (["ONE"], "write one of --route HOST[:PORT], --to-route NAME and --usual"),
-    (["ONE", "--usual", "--route", "x.example"], "write one of"),
+    (["ONE"], "give one of --route HOST[:PORT], --to-route NAME and --usual"),
+    (["ONE", "--usual", "--route", "x.example"], "give one of"),
     (["--usual"], "say which mail you mean"),
     (["ONE", "--route", "a..b"], "--route: "),
     (["ONE", "--route", "x.example:465"], "port 465 starts TLS at once; write a [[route]] for it"),

@@ -1,17 +1,18 @@
 """One door to the screen: nothing goes round it, and nothing that a stranger wrote is obeyed behind it."""
 
 import ast
-import asyncio
 import io
 import json
 import re
 import time
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sources import SOURCE, nodes
+from tests.support.waiting import lay
 from typer.testing import CliRunner
 
 from postroad.cli import door, screen
@@ -161,8 +162,7 @@ def test_a_screen_that_fails_holds_up_no_mail():
         watched.end()
 
 
-@pytest.fixture
-def spool(tmp_path):
+async def _hostile(path):
     """A spool with a message whose every text is a stranger's, tried once."""
     boxes = tuple(Recipient(Mailbox(f'"{HOSTILE}"', "example.org"), orcpt=f"rfc822;{HOSTILE}") for _ in range(1))
     body = b"Subject: x\r\n\r\nx\r\n"
@@ -172,15 +172,28 @@ def spool(tmp_path):
     contact = Contact(Target(HOSTILE, ip_address("192.0.2.1"), 10), 0.0, 1.0, Phase.RCPT, said, {0: said}, HOSTILE)
     done = Attempt("example.org", (said,), (contact,), 7, 1.0)
     record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in boxes]})
+    queue = await SqliteSpool.open(path, node="relay")
+    (parcel,) = await queue.add(mail, body, claim=True)
+    await queue.settle([Settlement(parcel, boxes, time.time() + 3600, record, said=f"450 {HOSTILE}")], time.time())
+    await queue.close()
 
-    async def fill():
-        queue = await SqliteSpool.open(tmp_path, node="relay")
-        (parcel,) = await queue.add(mail, body, claim=True)
-        await queue.settle([Settlement(parcel, boxes, time.time() + 3600, record, said=f"450 {HOSTILE}")], time.time())
-        await queue.close()
 
-    asyncio.run(fill())
-    return tmp_path
+@pytest.fixture
+def spool(tmp_path):
+    """Such a spool."""
+    return lay(tmp_path, _hostile)
+
+
+@pytest.mark.parametrize("heads", [(), ("name", "value")])
+def test_a_word_longer_than_its_cell_is_all_there(heads, monkeypatch):
+    """A long address in `queue show` ended in an ellipsis."""
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stdout", written)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    screen.Screen().table(screen.Table(heads, [("to", "postmaster@" + "x" * 60)]))
+    assert 60 == written.getvalue().count("x")
 
 
 def test_a_cell_begins_no_row(capsys):
@@ -232,7 +245,7 @@ def test_without_json_an_error_is_a_sentence():
 
 
 @pytest.mark.parametrize(("settings", "is_coloured"), [({"FORCE_COLOR": "1"}, True), ({}, False)])
-@pytest.mark.parametrize("words", [["check", "t1"], ["simulate", "t1"], ["route", "t1"]])
+@pytest.mark.parametrize("words", [["check", "t1"], ["simulate", "t1", "--sender", "exim"], ["route", "t1"]])
 def test_colour_can_be_forced_into_a_pipe(words, settings, is_coloured):
     """FORCE_COLOR, for a log or a pager that shows it; NO_COLOR has the last word."""
     for more, expected in (({}, is_coloured), ({"NO_COLOR": "1"}, False)):
@@ -283,3 +296,90 @@ def test_no_table_breaks_a_word_where_there_is_room_on_its_side(count, width, mo
     words = door.COLOUR.sub("", written.getvalue()).split()
     assert [] == [head for head in HEADS if head not in words]
     assert count == sum(word in {row[0] for row in rows} for word in words)
+
+
+@pytest.fixture
+def at_terminal(monkeypatch):
+    """What a command shows at a terminal of this width, without its paint."""
+
+    def shown(width, *words):
+        written = io.StringIO()
+        written.isatty = lambda: True
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", written)
+            for name, value in {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}.items():
+                patch.setenv(name, value)
+            with suppress(SystemExit):
+                app([str(word) for word in words])
+        return [line.rstrip() for line in door.COLOUR.sub("", written.getvalue()).splitlines()]
+
+    return shown
+
+
+LONG = """$ORIGIN a-customer-with-a-long-name.example.
+$TTL 3600
+@ SOA ns1 host 1 2 3 4 5
+@ NS ns1
+ns1 A 203.0.113.53
+@ MX 10 the-first-of-the-mail-servers
+the-first-of-the-mail-servers A 203.0.113.11
+"""
+COPIED = re.compile(r"[-+; ]*[\w.-]+\.(?: \d+)? IN [A-Z]+ .*|; v=DKIM1.*")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("advise", "now"), ("compare", "now", "planned"), ("check", "now"), ("setups",), ("dkim", "record")],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_people_copy_is_never_broken(words, at_terminal, tmp_path):
+    """Where a record was wrapped at 40 columns, the zone into which it was pasted could not be read."""
+    (tmp_path / "now.zone").write_text(LONG)
+    (tmp_path / "planned.zone").write_text(LONG + "@ MX 20 the-backup-of-the-mail-servers.example.net.\n")
+    keys = ["--keys", tmp_path] if "dkim" in words else []
+    if keys:
+        assert 0 == CliRunner().invoke(app, ["dkim", "new", "example.com", *map(str, keys)]).exit_code
+    command = [tmp_path / f"{word}.zone" if word in ("now", "planned") else word for word in words]
+    narrow, wide = at_terminal(40, *command, *keys), at_terminal(1000, *command, *keys)
+    copied = [line for line in wide if COPIED.fullmatch(line.removeprefix("    fix     "))]
+    assert copied
+    assert [] == [line for line in copied if line not in narrow]
+
+
+def test_a_table_without_room_is_told_in_sentences(at_terminal, tmp_path):
+    """At 60 columns `advise` named a sender "postroa", and "d" below it."""
+    (tmp_path / "now.zone").write_text(LONG)
+    assert "postroad" in at_terminal(60, "advise", tmp_path / "now.zone")
+
+
+class AtOnce:
+    """A timer whose time has come."""
+
+    def __init__(self, _seconds, act):
+        self.start, self.cancel, self.join = act, lambda: None, lambda: None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lookup", "t1"),
+        ("route", "t1"),
+        ("check", "t1"),
+        ("tls", "t1"),
+        ("simulate", "t1"),
+        ("advise", "t1"),
+        ("compare", "t1", "t2"),
+        ("setups",),
+    ],
+    ids=" ".join,
+)
+def test_whoever_waits_sees_that_it_goes_on(words, monkeypatch):
+    """A silent name server or a firewall took ten seconds, in which a terminal showed nothing."""
+    written = io.StringIO()
+    written.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", written)
+    monkeypatch.setattr("threading.Timer", AtOnce)
+    monkeypatch.setenv("TERM", "xterm")
+    with suppress(SystemExit):
+        app([*words])
+    assert "0:00:00" in written.getvalue()

@@ -81,13 +81,16 @@ def test_the_command_signs_as_the_relay_does(postroad_lab, tmp_path, pem, comman
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--dkim-key", "PEM", "--dkim-domain", "example.org"], "is from example.com, but the key is of example.org"),
+        (
+            ["--dkim-key", "PEM", "--dkim-domain", "example.org"],
+            "is from example.com, but the key belongs to example.org",
+        ),
         (["--dkim-selector", "k2"], "--dkim-selector and --dkim-domain are for --dkim-key, which is missing; add it"),
         (["--dkim-key", "PEM", "--config", "TOML"], "--dkim-key and --config both say how to sign; give one of them"),
         (["--config", "TOML"], "dkim.keys is not set, so it does not sign; set it, or leave out --config"),
         (["--dkim-key", "TOML"], "cannot sign: it is not a PEM file; it must be a private key"),
         (["--dkim-key", "none"], "none cannot be read: No such file or directory"),
-        (["--dkim-key", "PEM", "--dkim-selector", "a b"], "its domain or selector is no name for DNS"),
+        (["--dkim-key", "PEM", "--dkim-selector", "a b"], "its domain or selector is not a valid DNS name"),
     ],
 )
 def test_what_cannot_be_signed_is_wrong_usage(postroad_lab, tmp_path, pem, command, words, said):
@@ -115,7 +118,7 @@ def test_a_message_without_an_author_is_not_signed(postroad_lab, pem, text):
 def test_a_key_that_does_not_sign_now(postroad_lab, pem):
     """Its own times hold here, too."""
     pem.write_bytes(b"Not-After: 2020-01-01\n" + ED)
-    with pytest.raises(InputError, match=r"of example\.com, and .*s1\.pem is retired: it is not signed"):
+    with pytest.raises(InputError, match=r"to example\.com, and .*s1\.pem is retired: it is not signed"):
         sent_by(postroad_lab(ZONE), dkim_key=pem)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.patience import PATIENCE_S
-from tests.support.waiting import fill
+from tests.support.waiting import empty, lay
 
 from postroad.build import SubmissionRules
 from postroad.cli.sendmail import run
@@ -31,11 +31,7 @@ ZONE = "$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n"
 @pytest.fixture
 def settings(tmp_path):
     """Settings whose spool is there."""
-
-    async def make():
-        await (await SqliteSpool.open(tmp_path / "spool", node="relay")).close()
-
-    asyncio.run(make())
+    lay(tmp_path / "spool", empty)
     path = tmp_path / "p.toml"
     path.write_text(
         'hostname = "relay.example.net"\n[spool]\npath = "spool"\n[limits]\nmessage_size = 2000000\n'
@@ -105,7 +101,7 @@ def test_who_has_no_alias_is_refused_at_once(send, settings, capsys):
     """67, EX_NOUSER, with the setting that is missing: else the message and its report would be lost silently."""
     assert 67 == send("nobody", "a@example.org")
     assert (
-        "sendmail: nobody@relay.example.net: this machine has no mailboxes, and nobody has no alias;"
+        "sendmail: nobody@relay.example.net: this machine has no mailboxes, and there is no alias for nobody;"
         f" set an address for it in [aliases] of {settings}\n"
     ) == capsys.readouterr().err
     assert [] == _kept(settings)
@@ -422,7 +418,7 @@ def test_the_queue_is_shown_as_monitoring_reads_it_and_retried(send, settings, c
     """In the columns of Postfix, with its last line; -q makes all due that waits, -qR what waits for one domain."""
     assert 0 == send("-bp")
     assert "Mail queue is empty\n" == capsys.readouterr().out
-    asyncio.run(fill(settings.parent / "spool"))
+    lay(settings.parent / "spool")
     assert 0 == send("-bp")
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert sorted(QUEUE.splitlines()) == sorted(re.sub(r" \w{3} \w{3} [ \d]\d [\d:]{8} ", "", line) for line in lines)

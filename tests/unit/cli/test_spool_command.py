@@ -8,7 +8,7 @@ import pytest
 from tests.support.json_schema import wrong_with
 from tests.support.moves import EMPTY, do, play
 from tests.support.postgres import database
-from tests.support.waiting import fill
+from tests.support.waiting import lay
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -35,8 +35,7 @@ def told(*words):
 @pytest.fixture
 def folder(tmp_path):
     """A spool with two messages for three destinations."""
-    asyncio.run(fill(tmp_path / "spool"))
-    return tmp_path / "spool"
+    return lay(tmp_path / "spool")
 
 
 @pytest.fixture
@@ -159,7 +158,7 @@ def test_a_spool_in_use_is_not_moved(folder, tmp_path):
 
 def test_what_is_in_both_is_left(folder, tmp_path):
     """Exit status 1, with what to do about it."""
-    asyncio.run(fill(tmp_path / "other"))
+    lay(tmp_path / "other")
     status, text, _ = run("move", folder, tmp_path / "other")
     assert (1, True) == (status, "ONE is in both: delete it in one of them (postroad queue delete ONE)" in text)
     assert ["ONE", "TWO"] == told("move", folder, tmp_path / "other")[1]["in_both"]

@@ -3,30 +3,35 @@
 import asyncio
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support import forked
 from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem
 from typer.main import get_command
 
+from postroad.cli import main
 from postroad.cli.root import app
 from postroad.spool.sqlite import SqliteSpool
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-ZONE = ["--zone", "docs/examples/example.com.zone"]
+ROOT = Path(__file__).parents[3]
+ZONE = ["--zone", f"{ROOT}/docs/examples/example.com.zone"]
 SPOOL = ["--spool", "SPOOL"]
+ONE = ["--sender", "rfc5321"]
 
 # Words that make each command answer at once. SPOOL, HERE: a spool, and a folder, of the test
 CASES = {
-    "advise": ["t1"],
+    "advise": ["t1", *ONE],
     "check": ["example.com", *ZONE, "--quick"],
-    "compare": ["t1", "t2"],
+    "compare": ["t1", "t2", *ONE],
     "config check": ["HERE/postroad.toml"],
     "config hash": ["alice"],
     "config show": [],
@@ -39,7 +44,7 @@ CASES = {
     "import": ["--help"],
     "lab fault": ["--help"],
     "lab faults": ["--words"],
-    "lab run": ["tests/scenarios/t1-healthy"],
+    "lab run": [f"{ROOT}/tests/scenarios/t1-healthy"],
     "lab try": ["--help"],
     "lab up": [],
     "lookup": ["example.com", *ZONE],
@@ -59,8 +64,8 @@ CASES = {
     "send": ["--from", "a@example.net", "--to", "b@example.org", "--zone", "HERE/zone", "--port", "1", "-"],
     "sendmail": ["--help"],
     "senders": [],
-    "setups": ["--sender", "rfc5321"],
-    "simulate": ["t1"],
+    "setups": ONE,
+    "simulate": ["t1", *ONE],
     "spool check": SPOOL,
     "spool migrate": ["--dry-run", *SPOOL],
     "spool move": ["--help"],
@@ -69,9 +74,9 @@ CASES = {
 }
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}
 
-WAYS = ["full", "few"]
+FEW = 12  # more files than are open while a command starts, fewer than it takes to ask anybody
+MESSAGE = b"Subject: x\n\nx\n"
 RAISE = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the systemd unit"
-OTHER_WAYS = ["unread", "closed"]
 SOME = ("", "--version", "route", "queue list", "send", "config hash")  # of each kind of command: all write by one door
 
 
@@ -92,8 +97,8 @@ def test_every_command_is_tried():
 
 
 @pytest.fixture(scope="module")
-def endings(tmp_path_factory):
-    """How each command ended in each way: {(command, way): (status, what it said)}."""
+def commands(tmp_path_factory):
+    """The words of each command, with a spool, keys and settings that are there; `kept` is mail that is kept."""
     folder = tmp_path_factory.mktemp("streams")
     (key := folder / "keys" / "example.com" / "s1.pem").parent.mkdir(parents=True)
     key.touch(mode=0o600)
@@ -101,32 +106,83 @@ def endings(tmp_path_factory):
     (folder / "zone").write_text("example.org. IN MX 10 mx.example.org.\nmx.example.org. IN A 127.0.0.1\n")
     asyncio.run(_make_spool(folder))
     (folder / "postroad.toml").write_text(f'[spool]\npath = "{folder}"\n')
-    places = {"SPOOL": str(folder), "HERE": str(folder)}
-    cases = [
-        {
-            "words": [*name.split(), *(_placed(word, places) for word in words)],
-            "ways": WAYS + OTHER_WAYS * (name in SOME),
-        }
-        for name, words in ALL.items()
-    ]
-    kept = ["sendmail", "-C", f"{folder}/postroad.toml", "-f", "a@example.net", "-v", "b@example.org"]
-    (folder / "cases.json").write_text(json.dumps([{"words": kept, "ways": WAYS + OTHER_WAYS}, *cases]))
-    done = subprocess.run(
-        [sys.executable, HERE / "behind_the_door.py", folder / "cases.json"],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE_S,
-    )  # fmt: skip
-    told = zip(["kept", *ALL], json.loads(done.stdout), strict=True)
-    return {(name, how): tuple(end) for name, ends in told for how, end in ends.items()}
+    kept = ["sendmail", "-C", "HERE/postroad.toml", "-f", "a@example.net", "-v", "b@example.org"]
+    cases = {name: [*name.split(), *words] for name, words in ALL.items()} | {"kept": kept}
+    return {name: [re.sub("SPOOL|HERE", str(folder), word) for word in words] for name, words in cases.items()}
 
 
 async def _make_spool(folder):
     await (await SqliteSpool.open(folder, node="relay")).close()
 
 
-def _placed(word, places):
-    for name, place in places.items():
-        word = word.replace(name, place)
-    return word
+@pytest.fixture(scope="module")
+def endings(commands, tmp_path_factory):
+    """How each command ended where stdout is full, and where few files may be open: (status, what it said)."""
+    folder = tmp_path_factory.mktemp("told")
+
+    def end_all():
+        told = {"full": {name: _ended(words, "/dev/full", folder / "said") for name, words in commands.items()}}
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
+        told["few"] = {name: _ended(words, os.devnull, folder / "said") for name, words in commands.items()}
+        (folder / "told").write_text(json.dumps(told))
+
+    assert (0, "", "") == forked.run([], MESSAGE, command=end_all)
+    told = json.loads((folder / "told").read_text())
+    return {(name, how): tuple(end) for how, ends in told.items() for name, end in ends.items()}
+
+
+def _ended(words, where, said):
+    """How a command ends that writes there, in this process: for each a new one would take twice as long."""
+    os.lseek(0, 0, os.SEEK_SET)
+    for number, path in ((1, Path(where)), (2, said)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), number)
+    forked.open_streams()
+    sys.argv = ["postroad", *words]
+    status = forked.flushed(forked.status_of(main))
+    return status, said.read_text()
+
+
+@contextmanager
+def _spoiled(how):
+    """A file that cannot be written, or none."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Path("/dev/full").open("wb") as full:
+        try:
+            yield {"full": full.fileno(), "unread": writing, "closed": forked.CLOSED}[how]
+        finally:
+            os.close(writing)
+
+
+@pytest.fixture
+def end(commands):
+    """How a command ends, in a process of its own, whose stdout is spoiled: (status, what it said)."""
+
+    def end(command, how):
+        with _spoiled(how) as out:
+            ended = forked.run(commands[command], MESSAGE, stdout=out)
+        return ended.status, ended.stderr
+
+    return end
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "unbuffered"),
+    [(name, how, "") for name in ("stdout", "stderr") for how in ("full", "closed")]
+    + [("stdout", "unread", ""), ("stdout", "full", "1"), ("stderr", "full", "1")],
+)
+def test_a_fork_ends_as_a_process_that_is_new(name, how, unbuffered):
+    """The other tests here have forks: what Python itself does with such streams at its start and end is the same."""
+    number, words = (1, "rules mx-single") if name == "stdout" else (2, "route --nope")
+    env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with _spoiled(how) as file:
+        redirected = f"{number}>&{'-' if file == forked.CLOSED else file}"
+        done = subprocess.run(
+            [shutil.which("bash"), "-c", f"exec {sys.executable} -m postroad {words} {redirected}"],
+            capture_output=True, text=True, env=env, check=False, timeout=PATIENCE_S, pass_fds={file} - {forked.CLOSED},
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == forked.run(words.split(), env=env, **{name: file})
 
 
 def test_a_full_disk_is_an_input_output_error(endings):
@@ -139,15 +195,16 @@ def test_a_full_disk_is_an_input_output_error(endings):
 
 
 @pytest.mark.parametrize("command", SOME)
-def test_nobody_reading_ends_a_command_by_the_signal(command, endings):
+def test_nobody_reading_ends_a_command_by_the_signal(command, end):
     """As `git log | head -1` ends: by SIGPIPE, without a word."""
-    assert (-signal.SIGPIPE, "") == (endings[command, "unread"][0], _without(endings[command, "unread"][1]))
+    status, said = end(command, "unread")
+    assert (-signal.SIGPIPE, "") == (status, _without(said))
 
 
 @pytest.mark.parametrize("command", SOME)
-def test_a_closed_stdout_is_an_input_output_error(command, endings):
+def test_a_closed_stdout_is_an_input_output_error(command, end):
     """No file that is opened later gets its number, and is written instead."""
-    status, said = endings[command, "closed"]
+    status, said = end(command, "closed")
     assert (74, "") == (status, _without(said, "standard output cannot be written: Bad file descriptor"))
 
 
@@ -162,19 +219,19 @@ def test_too_few_files_are_named_before_anything_is_begun(endings):
 
 
 @pytest.mark.parametrize("how", ["full", "unread", "closed"])
-def test_mail_that_is_kept_is_kept_whoever_hears_that(how, endings):
+def test_mail_that_is_kept_is_kept_whoever_hears_that(how, end):
     """`sendmail -v` says so on stdout; another status than 0 would make its caller send the message again."""
-    assert (0, "") == endings["kept", how]
+    assert (0, "") == end("kept", how)
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize("how", ["full", "closed"])
 @pytest.mark.parametrize("words", ["route nosuch..name", "badcmd", "--nope", "route --nope", "queue badcmd --json"])
-def test_a_full_or_closed_stderr_leaves_the_exit_status(words, where, unbuffered):
+def test_a_full_or_closed_stderr_leaves_the_exit_status(words, how, unbuffered):
     """What is wrong cannot be told, but that something is; also where Python finds out at its end only."""
-    command = [shutil.which("bash"), "-c", f"{sys.executable} -m postroad {words} {where}"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, check=False)
-    assert 2 == done.returncode
+    with _spoiled(how) as err:
+        ended = forked.run(words.split(), stderr=err, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
+    assert 2 == ended.status
 
 
 def _without(said, *sentences):

@@ -67,14 +67,25 @@ def internet(postroad_lab, id_, mode, *mx):
     return postroad_lab(HEAD + HOSTS + record(id_), certificates=GOOD, policies=policies)
 
 
-def look(lab, relay, *arguments):
-    """What `postroad tls` says: exit status, JSON and text."""
+def _asked(lab, relay, *arguments):
     host, port = lab.resolver
     there = ["--resolver", f"{host}:{port}", "--port", str(lab.port), "--authorities", str(lab.authority)]
     there += ["--https-port", str(lab.https_port), "--config", str(relay.file), *arguments]
-    as_json, as_text = (CliRunner().invoke(app, ["tls", "example.com", *there, *more]) for more in (["--json"], []))
-    assert as_json.exit_code == as_text.exit_code
-    return as_json.exit_code, json.loads(as_json.stdout), as_text.stdout
+    return CliRunner().invoke(app, ["tls", "example.com", *there])
+
+
+def look(lab, relay, *arguments):
+    """What `postroad tls` says: exit status and JSON."""
+    done = _asked(lab, relay, "--json", *arguments)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def look_and_read(lab, relay):
+    """The same, and its text."""
+    status, found = look(lab, relay)
+    told = _asked(lab, relay)
+    assert status == told.exit_code
+    return status, found, told.stdout
 
 
 def marks(folder):
@@ -86,7 +97,7 @@ def test_kept_policy_counts_with_its_age_and_its_end(postroad_lab, relay):
     """It is the one that mail goes by; the same is published, so that nothing will change."""
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)
     relay.keep("enforce", *BOTH)
-    status, found, text = look(lab, relay)
+    status, found, text = look_and_read(lab, relay)
     (sts,) = found["sts"]
     assert (0, "a1", "a1", FETCHED_AT, FETCHED_AT + WEEK_S) == (
         status, sts["id"], sts["published_id"], sts["kept"]["fetched_at"], sts["kept"]["ends_at"],
@@ -101,7 +112,7 @@ def test_document_that_changed_under_its_id_counts_after_the_next_refresh(postro
     """Until then the old one holds; each exchanger says what it will have to prove."""
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)
     relay.keep("enforce", *FIRST)
-    status, found, text = look(lab, relay)
+    status, found, text = look_and_read(lab, relay)
     assert (1, ["proven", "passed-over"]) == (status, [each["mail"] for each in found["exchangers"]])
     assert (None, "proven") == tuple(each["refreshed"] and each["refreshed"]["level"] for each in found["exchangers"])
     assert list(BOTH) == found["sts"][0]["refreshed"]["mx"]
@@ -113,7 +124,7 @@ def test_new_id_is_fetched_by_the_next_mail(postroad_lab, relay):
     """So the published policy counts at once; what the relay had kept is shown beside it."""
     lab = internet(postroad_lab, "a2", "enforce", *BOTH)
     relay.keep("enforce", *FIRST)
-    status, found, text = look(lab, relay)
+    status, found, text = look_and_read(lab, relay)
     assert (0, "a2", "a1") == (status, found["sts"][0]["id"], found["sts"][0]["kept"]["id"])
     assert "the relay has kept a policy in mode enforce for mx1.example.com since" in text
     assert "example.com publishes the id a2 now." in text
@@ -126,10 +137,10 @@ def test_policy_that_cannot_be_fetched_any_more_still_holds(postroad_lab, relay,
     lab.lab.web.policies.clear()
     lab.lab.nameserver.zones = parse_zones({"zone": HEAD + HOSTS + published})
     relay.keep("enforce", *FIRST)
-    _, found, _ = look(lab, relay)
+    _, found = look(lab, relay)
     assert ["proven", "passed-over"] == [each["mail"] for each in found["exchangers"]]
     relay.keep("enforce", *FIRST, fetched_at=FETCHED_AT - WEEK_S)
-    _, found, text = look(lab, relay)
+    _, found, text = look_and_read(lab, relay)
     assert ["encrypted", "encrypted"] == [each["mail"] for each in found["exchangers"]]
     assert f"it ended on {moment(FETCHED_AT)}." in text
 
@@ -139,7 +150,7 @@ def test_web_server_that_does_not_answer_is_told_beside_the_kept_policy(postroad
     lab = postroad_lab(HEAD + HOSTS + record("a1"), certificates=GOOD, policies={"example.com": ""})
     lab.lab.web.policies.clear()
     relay.keep("enforce", *BOTH)
-    status, found, text = look(lab, relay)
+    status, found, text = look_and_read(lab, relay)
     (sts,) = found["sts"]
     assert (0, "enforce", True) == (status, sts["mode"], "mta-sts.example.com" in sts["unheard"])
     assert "MTA-STS: nothing is known of the policy that is published now: https://mta-sts.example.com" in text
@@ -149,7 +160,7 @@ def test_web_server_that_does_not_answer_is_told_beside_the_kept_policy(postroad
 def test_relay_that_has_not_run_has_kept_nothing(postroad_lab, relay):
     """Its first mail fetches the policy; no spool is made."""
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)
-    status, found, _ = look(lab, relay)
+    status, found = look(lab, relay)
     assert (0, "enforce", None) == (status, found["sts"][0]["mode"], found["sts"][0]["kept"])
     assert not relay.folder.exists()
 
@@ -180,7 +191,7 @@ def test_without_connecting_what_is_kept_is_shown_all_the_same(postroad_lab, rel
         lab.lab.nameserver.zones = parse_zones({"zone": HEAD + HOSTS + record(published)})
         if not keeps:
             relay.keep("enforce", *BOTH, fetched_at=0.0)
-        status, found, _ = look(lab, relay, "--no-connect")
+        status, found = look(lab, relay, "--no-connect")
         assert (0, "enforce" if keeps else None) == (status, found["sts"][0]["mode"])
 
 
@@ -189,7 +200,7 @@ def test_settings_that_leave_policies_alone_count(postroad_lab, relay):
     lab = internet(postroad_lab, "a1", "enforce", *FIRST)
     relay.keep("enforce", *FIRST)
     relay.file.write_text(f"{relay.file.read_text()}[deliver]\nmta_sts = false\n")
-    _, found, text = look(lab, relay)
+    _, found, text = look_and_read(lab, relay)
     assert ["encrypted", "encrypted"] == [each["mail"] for each in found["exchangers"]]
     assert "MTA-STS is turned off in the settings." in text
 
@@ -205,12 +216,12 @@ def test_spool_that_cannot_be_read_leaves_the_answer_open(postroad_lab, relay, n
             db.execute("PRAGMA user_version = 1000")
     else:
         (relay.folder / "spool.db").write_bytes(b"nothing of SQLite" * 100)
-    status, found, text = look(lab, relay)
+    status, found, text = look_and_read(lab, relay)
     assert (3, False, "enforce", None) == (
         status, found["conclusive"], found["sts"][0]["mode"], found["sts"][0]["kept"],
     )  # fmt: skip
     why = "was made by a newer Postroad" if newer else "is not a database, or is damaged"
-    said = "example.com: nobody can say what the relay would do, for the policies it has kept are not known"
+    said = "example.com: what the relay would do is unknown, because the policies in its spool cannot be read"
     assert (True, said, "By the policy published now: ") == (
         why in found["kept_unknown"], text.splitlines()[0], text.splitlines()[2][:29],
     ), text  # fmt: skip
@@ -225,7 +236,7 @@ def test_place_where_no_spool_can_be_is_told_the_same_way(postroad_lab, relay, o
     else:
         relay.folder.mkdir()
         (os.mkfifo if odd == "pipe" else os.mkdir)(relay.folder / "spool.db")
-    status, found, _ = look(lab, relay)
+    status, found = look(lab, relay)
     assert (3, False, True) == (
         status, "written" in found["kept_unknown"], str(relay.folder) in found["kept_unknown"],
     )  # fmt: skip
@@ -236,7 +247,7 @@ def test_settings_without_mta_sts_ask_nothing_of_the_spool(postroad_lab, relay):
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)
     relay.folder.write_text("x")
     relay.file.write_text(f"{relay.file.read_text()}[deliver]\nmta_sts = false\n")
-    status, found, _ = look(lab, relay)
+    status, found = look(lab, relay)
     assert (0, None) == (status, found["kept_unknown"])
 
 
@@ -271,5 +282,5 @@ def test_spool_of_a_postroad_that_kept_no_policies_has_none(postroad_lab, relay)
     relay.keep("enforce", *FIRST)
     with closing(sqlite3.connect(relay.folder / "spool.db")) as db:
         db.execute("DROP TABLE lesson")
-    _, found, _ = look(lab, relay)
+    _, found = look(lab, relay)
     assert (None, None) == (found["sts"][0]["kept"], found["kept_unknown"])

@@ -63,10 +63,13 @@ def test_version_has_a_short_name():
         (["help", "qqq"], "No such command 'qqq'."),
         (["x" * 5000], f"No such command '{'x' * 79}..."),
         (["route", f"--{'x' * 5000}", "y"], f"No such option: --{'x' * 78}..."),
-        (["--json", "route", "x"], '"error": "--json is no option here; write a command first, then its options: '),
-        (["--zone", "f", "route"], "--zone is no option here; write a command first, then its options: postroad route"),
-        (["-v"], "-v is no option here; write a command first"),
-        ([f"--{'x' * 5000}"], f"--{'x' * 78}... is no option here"),
+        (["--json", "route", "x"], '"error": "--json cannot be used here; write a command first, then its options: '),
+        (
+            ["--zone", "f", "route"],
+            "--zone cannot be used here; write a command first, then its options: postroad route",
+        ),
+        (["-v"], "-v cannot be used here; write a command first"),
+        ([f"--{'x' * 5000}"], f"--{'x' * 78}... cannot be used here"),
     ],
 )
 def test_wrong_command_line_is_told_with_what_may_be_meant(words, said):

@@ -92,24 +92,21 @@ PLAIN = {
 
 
 def test_plain_file_costs_no_pydantic(tmp_path):
-    """What is unusual costs the full reading, which says what is wrong; each file is read in a process of its own."""
+    """What is unusual costs the full reading, which says what is wrong, and cannot be had here."""
     paths = [tmp_path / f"{place}.toml" for place, _ in enumerate(PLAIN)]
     for path, text in zip(paths, PLAIN, strict=True):
         path.write_text(text)
     program = """
-import os, sys
+import sys
 from pathlib import Path
 from postroad.config import load_brief
+sys.modules["pydantic"] = None  # whoever imports it fails
 for name in sys.argv[1:]:
-    if child := os.fork():
-        os.waitpid(child, 0)
-        continue
     try:
         load_brief(Path(name))
-    except ValueError:
-        pass
-    print("pydantic" not in sys.modules, flush=True)
-    os._exit(0)
+        print(True)
+    except ImportError:
+        print(False)
 """
     done = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, text=True, check=True)
     assert [str(is_plain) for is_plain in PLAIN.values()] == done.stdout.split()

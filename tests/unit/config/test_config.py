@@ -278,7 +278,7 @@ SENTENCES = [
            f'route[1].{key}[1]: "{address}" is an IP address; write a domain name here, such as "mail.example.com"')
           for key in ("exchangers", "tls_names") for address in ("127.0.0.1", "[192.0.2.1]", "2001:db8::1")),
         ("[[route]]\nprovider = 'Mircosoft'\ndirect = true",
-         'route[1].provider: "Mircosoft" is no known provider; did you mean microsoft?'),
+         'route[1].provider: "Mircosoft" is not a known provider; did you mean microsoft?'),
         ("[[route]]\nprovider = 3\ndirect = true",
          'route[1].provider: 3 is not a provider; write its name, such as "microsoft"'),
         ("[[route]]\nprovider = 'google'\ndirect = true\n[[route]]\nprovider = 'google-workspace'\ndirect = true",
@@ -302,11 +302,11 @@ SENTENCES = [
         (REJECTS.format("'*'", "b") + "[[route]]\nname = 'b'\nmx_of = 'c'\non_reject = {match = '*', route = 'b'}",
          "route[2].on_reject.route: refused mail would go round in a circle (b > b); leave one on_reject out"),
         (REJECTS.format("[]", "b"),
-         'route[1].on_reject.match: [] is no pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]'),
+         'route[1].on_reject.match: [] is not a pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]'),
         (REJECTS.format("['451']", "b"),
          'route[1].on_reject.match: "451": only permanent refusals are matched; write a code that begins with 5'),
         (REJECTS.format("'blocked|spam'", "b"),
-         'route[1].on_reject.match: "blocked|spam": this is no place for a regular expression; write codes and words, '
+         'route[1].on_reject.match: "blocked|spam": a regular expression cannot be used here; write codes and words, '
          'several as a list: ["5.7.1", "blocked"]'),
         (REJECTS.format("' '", "b"),
          'route[1].on_reject.match: " ": write a code or some words, 200 characters at most'),

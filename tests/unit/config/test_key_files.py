@@ -60,7 +60,7 @@ def test_a_new_key_waits_and_is_for_its_owner_only(folder):
 def test_a_key_that_is_there_stays(folder):
     """Whatever selector is asked for, and in whichever case."""
     there = (folder / "example.com" / "2026a.pem").read_bytes()
-    with pytest.raises(InputError, match="there is a key already, and it stays"):
+    with pytest.raises(InputError, match="there is a key already, and it is kept"):
         make_key(folder, "example.com", NewKey("ed25519", selector="2026a"), NOW)
     assert there == (folder / "example.com" / "2026a.pem").read_bytes()
     assert ["2026a.pem"] == names(folder / "example.com")

@@ -194,7 +194,7 @@ def test_queue_shows_to_nobody_what_was_said_to_another(first, last, age_s):
     _, story = asyncio.run(settled((first, last), age_s))
     for name in NAMES:
         address = f"{name}@example.com"
-        lines = [line for line in (*told(story, NOON), *traced(story)) if address in line]
+        lines = [line for line in (*map(" ".join, told(story, NOON).rows), *traced(story)) if address in line]
         shapes = [story_shape(story), *trace_shape(story)["attempts"]]
         assert len(lines) >= 2
         assert quoted(" ".join(lines)) <= only(name)

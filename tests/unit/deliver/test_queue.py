@@ -12,7 +12,7 @@ from tests.support.delivering import NOON, POLICY, recipients
 
 from postroad.deliver import DeliverSettings, DeliveryRoute, QueueLimits
 from postroad.deliver.course import AttemptOrder
-from postroad.deliver.queue import IDLE_DOORS, Item, Queue
+from postroad.deliver.queue import Item, Queue
 from postroad.pace import WindowPolicy
 from postroad.routing import Plan, Refusal, Status
 from postroad.spool import Parcel, StoredMail
@@ -419,15 +419,16 @@ def test_places_and_rooms_always_add_up():
     assert all(door.old == 0 and door.window.in_flight == 0 for door in it._doors.values())
 
 
-def test_idle_doors_are_forgotten_busy_ones_are_not():
+def test_idle_doors_are_forgotten_busy_ones_are_not(monkeypatch):
     """A relay that has seen many addresses remembers the windows of so many."""
+    monkeypatch.setattr("postroad.deliver.queue.IDLE_DOORS", 100)
     it = queue(most=10**6)
     put(it, "busy", 1, HERE)
     busy = it.next(0)
-    for number in range(IDLE_DOORS + 10):
+    for number in range(110):
         put(it, f"d{number}", 1, str(ip_address(0x0A000000 + number)))
         finish(it, it.next(0), 0.0, met_host=True)
-    assert len(it._doors) <= IDLE_DOORS + 1
+    assert len(it._doors) <= 101
     assert busy.door.where in it._doors
 
 

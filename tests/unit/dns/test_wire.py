@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import dns.edns
 import dns.flags
 import dns.message
+import dns.rrset
 import pytest
 import uvloop
 from hypothesis import given, settings
@@ -369,8 +370,16 @@ def test_a_cut_answer_is_fetched_over_tcp():
 
 def test_as_many_mx_as_a_message_holds_are_taken():
     """Thousands of MX records over TCP are one answer, in order."""
-    lines = [f"example.com. 300 IN MX {n % 7} h{n}.x." for n in range(2800)]
-    result, _ = ask(lambda query, over: cut(query) if over == "udp" else reply(query, *lines), timeout_s=PATIENCE_S)
+    records = dns.rrset.from_text_list("example.com.", 300, "IN", "MX", [f"{n % 7} h{n}.x." for n in range(2800)])
+
+    def answer(query, over):
+        if over == "udp":
+            return cut(query)
+        message = reply(query)
+        message.answer.append(records)
+        return message
+
+    result, _ = ask(answer, timeout_s=PATIENCE_S)
     assert [(n % 7, f"h{n}.x") for n in range(2800)] == [(mx.preference, mx.exchange) for mx in result.records]
 
 

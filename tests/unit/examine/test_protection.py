@@ -183,11 +183,11 @@ def test_record_to_publish_is_told_where_none_matches():
         (HEAD + HOSTS, {"mode": "dane-only"},
          "example.com: mail is deferred (4.7.5); mx1.example.com and mx2.example.com are passed over"),
         (HEAD + HOSTS, {"connects": False},
-         "example.com: no exchanger was contacted; this is what each has to prove"),
+         "example.com: no exchanger was contacted; this is what each one has to prove"),
         (HEAD + HOSTS, {"faults": {11: "refuse", 12: "close"}, "mode": "dane-only"},
          "example.com: mail is deferred (4.7.5); mx1.example.com and mx2.example.com are passed over"),
         (HEAD + HOSTS, {"faults": {11: "refuse", 12: "g421"}},
-         "example.com: nobody can say now what would happen to mail: "
+         "example.com: what would happen to mail is unknown: "
          "no session with mx1.example.com and mx2.example.com"),
         (HEAD + "@ MX 0 .\n", {}, "example.com accepts no mail: its only MX is the null MX (RFC 7505) (5.1.10)"),
     ],
@@ -213,7 +213,7 @@ def test_zone_that_will_be_signed_shows_what_dane_will_demand():
 
     signed, bare = (asyncio.run(story(zone)) for zone in (SECURE + tlsa("mx1", MATCHING), HEAD + HOSTS))
     assert (1, "") == (len(signed.exchangers[0].demand.tlsa), signed.dane_off)
-    assert "DANE is off: none of these zones has a DNSKEY record, and one without is not signed" == bare.dane_off
+    assert "DANE is off: none of these zones has a DNSKEY record, so they count as unsigned" == bare.dane_off
 
 
 def test_far_resolver_is_said_to_turn_dane_off():

@@ -192,11 +192,17 @@ def test_what_does_not_fit_is_cut_and_says_so():
 
 
 def test_zones_change_while_it_runs():
-    """New zones answer from the next question on."""
+    """New zones, or another order, answer from the next question on, also where the same was asked before."""
 
     async def story(nameserver, ask):
-        nameserver.zones = zones("$ORIGIN example.com.\n@ MX 5 new\n")
-        assert ["5 new.example.com."] == first_set(await ask("example.com", "MX"))
+        seen = []
+        for order in (Order.FIXED, Order.FIXED, Order.ROTATED, Order.ROTATED, Order.FIXED):
+            nameserver.order = order
+            seen.append(first_set(await ask("a.example.com", "A"))[0][-2:])
+        assert ["11", "11", "11", "12", "11"] == seen
+        for preference in (5, 6):
+            nameserver.zones = zones(f"$ORIGIN example.com.\n@ MX {preference} new\n")
+            assert [f"{preference} new.example.com."] == first_set(await ask("example.com", "MX"))
 
     serving(story)
 

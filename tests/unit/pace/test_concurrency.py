@@ -69,11 +69,8 @@ def test_one_success_keeps_a_set_alive():
     assert window.size <= 2
 
 
-def test_dead_set_is_tried_again_from_the_start():
-    """Reopened it has its initial size; a success of a delivery still under way revives it too."""
-    window = after(*["failed"] * 6)
-    window.reopen()
-    assert (5, True) == (window.size, window.has_room)
+def test_a_success_revives_a_dead_set():
+    """That of a delivery which was still under way."""
     assert after(*["failed"] * 6, "succeeded").has_room
 
 

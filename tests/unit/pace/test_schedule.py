@@ -114,7 +114,7 @@ def test_figures_that_make_no_schedule_are_refused(figures):
 
 def test_first_retry_may_come_within_a_second():
     """Intervals below a second grow as others do, up to the longest."""
-    quick = RetrySchedule(first_s=0.25, longest_s=1.0, jitter=0.0)
+    quick = RetrySchedule(first_s=0.25, longest_s=1.0, jitter=0.0, expiry_s=2000)  # two to the 2000th is no float
     assert [0.25, 0.5, 1.0, 1.0] == [b - a for a, b in pairwise(story(quick))][:4]
 
 

@@ -180,7 +180,7 @@ def _told(zone):
 
 def test_a_backup_under_another_name_is_told():
     """10/10/20/30 with the same two machines behind: the backups are none."""
-    assert "c.example.com is no backup: it is a.example.com under another name." in {
+    assert "c.example.com is not a backup: it is a.example.com under another name." in {
         fate.text for fate in fates(records(T4))
     }
 

@@ -20,7 +20,7 @@ from postroad.config import read
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.net import bind
-from postroad.relay import Relay
+from postroad.relay import Relay, relay_settings, resolver_of
 from postroad.relay.service import inherited_sockets, notify, serve
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
@@ -377,14 +377,17 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
             await tool.retry(Selection(), 0)
             await tool.close()
             await lab.set_fault("127.0.0.13", parse_fault("accept"))
-            second = Process(path)
-            await asyncio.to_thread(second.until, "deliver.attempt.complete", left)
-            again, _ = await asyncio.to_thread(second.end)
-            return opened, status, again, taken + left, len(lab.received), events[-1]["event"], first.port
+            told, config = Told(), config_of(path)
+            spool = await SqliteSpool.open(tmp_path / "spool", node="relay")
+            second = Relay(relay_settings(config), spool, resolver_of(config), told)
+            await second.open()
+            await told.until("deliver.parcel.complete", left)
+            await second.close()
+            return opened, status, taken + left, len(lab.received), events[-1]["event"], first.port
 
-    opened, status, again, between, in_the_end, last, port = asyncio.run(story())
+    opened, status, between, in_the_end, last, port = asyncio.run(story())
     assert f"127.0.0.1:{port}" == opened["where"]
-    assert (0, 0, 35, 35, "relay.drained") == (status, again, between, in_the_end, last)
+    assert (0, 35, 35, "relay.drained") == (status, between, in_the_end, last)
 
 
 def test_a_relay_without_stderr_has_its_mail_delivered(tmp_path):
@@ -397,15 +400,15 @@ def test_a_relay_without_stderr_has_its_mail_delivered(tmp_path):
         told = Told()
         async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE}), listener=told) as lab:
             process = Process(written(lab, tmp_path), None, preexec_fn=lambda: os.close(2))
-            await asyncio.to_thread(process.submit, "ann@example.com", 60)
-            await told.until("lab.smtp.received", 60)
+            await asyncio.to_thread(process.submit, "ann@example.com", 20)
+            await told.until("lab.smtp.received", 20)
             status, _ = await asyncio.to_thread(process.end)
             spool = await SqliteSpool.open(tmp_path / "spool", node="")
             left = (await spool.stats(0)).messages
             await spool.close()
         return len(lab.received), left, status
 
-    assert (60, 0, 0) == asyncio.run(story())
+    assert (20, 0, 0) == asyncio.run(story())
 
 
 def patched(monkeypatch, name, before):

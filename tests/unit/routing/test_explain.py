@@ -76,7 +76,7 @@ def test_attempt_is_told_in_order():
         Contact(TWO, 250.0, 262.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3"),
     )
     assert [
-        "First mx1 [192.0.2.1] did not accept it (deferred, under 1 ms): connection refused.",
+        "First, mx1 [192.0.2.1] did not accept it (deferred, under 1 ms): connection refused.",
         "Then mx2 [192.0.2.2] was contacted after under 1 ms and closed unused: another greeted first.",
         "Then mx2 [192.0.2.2] accepted it over TLSv1.3 in 12 ms: 250 ok.",
         "So it was delivered.",
@@ -90,7 +90,7 @@ def test_times_are_told_to_the_millisecond():
         Contact(ONE, 3000.0, 3999.0, Phase.DOT, None, {0: TAKEN}),
     )
     assert [
-        "First mx2 [192.0.2.2] was contacted after 999 ms and closed unused: another greeted first.",
+        "First, mx2 [192.0.2.2] was contacted after 999 ms and closed unused: another greeted first.",
         "Then mx1 [192.0.2.1] accepted it in 999 ms: 250 ok.",
     ] == explain_attempt(attempted(TAKEN, contacts=contacts))[:2]
 
@@ -102,7 +102,7 @@ def test_only_a_proof_is_told(level, told):
     contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3", proof=proof, clear_again=True)
     how = " (by TLSA)" if told else ""
     assert (
-        f"First mx1 [192.0.2.1] again, without TLS accepted it over TLSv1.3{how} in 5 ms: 250 ok."
+        f"First, mx1 [192.0.2.1] again, without TLS, accepted it over TLSv1.3{how} in 5 ms: 250 ok."
         == explain_attempt(attempted(TAKEN, contacts=(contact,)))[0]
     )
 
@@ -125,7 +125,7 @@ def test_recipients_without_a_name_have_their_number():
     attempt = attempted(TAKEN, NEVER, contacts=(contact,))
     told = [explain_attempt(attempt, names) for names in ([], ["ann"], ["ann", "bob"])]
     assert ["recipient 2", "recipient 2", "bob"] == [each[-1].partition(" for ")[2].partition(":")[0] for each in told]
-    assert "First mx1 [192.0.2.1] accepted it for recipient 1 in 5 ms: 250 ok." == told[0][0]
+    assert "First, mx1 [192.0.2.1] accepted it for recipient 1 in 5 ms: 250 ok." == told[0][0]
 
 
 def test_each_answer_is_told_with_whom_it_was_for():
@@ -133,7 +133,7 @@ def test_each_answer_is_told_with_whom_it_was_for():
     contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER, 2: LATER})
     told = explain_attempt(attempted(TAKEN, NEVER, LATER, contacts=(contact,)), ["ann", "bob", "cat"])
     assert [
-        "First mx1 [192.0.2.1] accepted it for ann in 5 ms: 250 ok.",
+        "First, mx1 [192.0.2.1] accepted it for ann in 5 ms: 250 ok.",
         "It did not accept it for bob (failed at rcpt, 5 ms): 550 no.",
         "It did not accept it for cat (deferred at rcpt, 5 ms): 450 later.",
         "So it was delivered to ann.",

@@ -144,4 +144,4 @@ def test_a_company_is_no_provider_of_another():
 def test_any_text_is_a_provider_or_a_sentence(text):
     """What is not known is told with what is."""
     answer = parse_provider(text)
-    assert answer in provider_keys() or (isinstance(answer, Unreadable) and "no known provider; " in answer.why)
+    assert answer in provider_keys() or (isinstance(answer, Unreadable) and "not a known provider; " in answer.why)

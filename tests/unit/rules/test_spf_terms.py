@@ -32,22 +32,22 @@ def test_a_term_that_rfc_7208_allows_is_read(term):
 
 
 UNREADABLE = [
-    ("ip4:300.1.1.1", "300.1.1.1 is no IPv4 address"),
-    ("ip4:192.0.2.0/33", "/33 is no prefix length of an IPv4 address"),
-    ("ip4:192.0.2.0/255.255.255.0", "/255.255.255.0 is no prefix length of an IPv4 address"),
-    ("ip4:192.0.2.0/", "/ is no prefix length of an IPv4 address"),
-    ("ip4", "nothing is no IPv4 address"),
-    ("ip4:2001:db8::1", "2001:db8::1 is no IPv4 address"),
-    ("ip6:192.0.2.1", "192.0.2.1 is no IPv6 address"),
+    ("ip4:300.1.1.1", "300.1.1.1 is not an IPv4 address"),
+    ("ip4:192.0.2.0/33", "/33 is not a prefix length of an IPv4 address"),
+    ("ip4:192.0.2.0/255.255.255.0", "/255.255.255.0 is not a prefix length of an IPv4 address"),
+    ("ip4:192.0.2.0/", "/ is not a prefix length of an IPv4 address"),
+    ("ip4", "nothing is not an IPv4 address"),
+    ("ip4:2001:db8::1", "2001:db8::1 is not an IPv4 address"),
+    ("ip6:192.0.2.1", "192.0.2.1 is not an IPv6 address"),
     ("ipv4:192.0.2.1", "there is no mechanism ipv4"),
     ("192.0.2.1", "there is no mechanism 192.0.2.1"),
     ("include", "include needs a domain"),
     ("exists:", "exists needs a domain"),
     ("redirect=", "redirect needs a domain"),
     ("-all:x", "all takes no value"),
-    ("a/33", "/33 is no domain or prefix"),
-    ("mx:/24", ":/24 is no domain or prefix"),
-    ("ptr/24", "/24 is no domain or prefix"),
+    ("a/33", "/33 is not a domain or prefix"),
+    ("mx:/24", ":/24 is not a domain or prefix"),
+    ("ptr/24", "/24 is not a domain or prefix"),
     ("--all", "there is no mechanism --all"),
 ]
 

@@ -132,11 +132,11 @@ def test_a_message_that_cannot_be_kept_is_refused(config):
     """An InputError with what is wrong; a password in a URL is in none of them."""
     wrong = {
         "larger than limits.message_size, 2000": {"message": "x" * 2001},
-        "nobody has no alias": {"recipients": ["nobody"]},
+        "there is no alias for nobody": {"recipients": ["nobody"]},
         "no recipient in recipients": {"recipients": []},
         "cannot be read": {"config": config.parent / "none.toml"},
-        "no spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
-        "is no place": {"spool": ""},
+        "not a spool: write a folder": {"spool": "mysql://ann:s3cret@localhost/x"},
+        "is not a spool": {"spool": ""},
         "spool: 5 is not of type str or Path": {"spool": 5},
     }
     for why, given in wrong.items():

@@ -143,7 +143,7 @@ def _hidden():
 
 WRONG = {
     "message: 5 is not of type bytes, str or Message": lambda: _send(5),
-    "message: the text has characters": lambda: _send("\udcff"),
+    "message: the text contains lone surrogates": lambda: _send("\udcff"),
     "message: it cannot be written": lambda: _send(_unwritable()),
     "sender: 5 is not of type str": lambda: _send(sender=5),
     "sender: it is empty": lambda: _send(sender=""),

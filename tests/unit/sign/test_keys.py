@@ -176,7 +176,7 @@ def test_a_key_that_is_locked():
 )
 def test_names_that_dns_cannot_have(domain, selector):
     """A domain or a selector that no record can have."""
-    assert read(ED, domain, selector).why.startswith("its domain or selector is no name for DNS")
+    assert read(ED, domain, selector).why.startswith("its domain or selector is not a valid DNS name")
 
 
 @given(st.binary(max_size=300), st.integers(0, 200))

@@ -17,7 +17,7 @@ ED = key(octets=ed25519_pem())
 OTHER_ED = key(octets=ed25519_pem(1))
 RSA = key(octets=rsa_pem(2048))
 SHORT = key(octets=rsa_pem(1024))
-LONG = key(octets=rsa_pem(4096))
+LONG = key(octets=rsa_pem(3072))
 TOO_SHORT = (
     "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKj34GkxFhD90vcNLYLInFEX6Ppy"
     "1tPf9Cnzj4p4WGeKLs1Pt8QuKUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQ=="

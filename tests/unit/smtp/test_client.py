@@ -135,4 +135,4 @@ def test_a_reply_that_fits_nothing_is_told_with_what_it_should_answer(command, c
         client.end_body()
     elif command:
         client.send(command)
-    assert [Violation(f"354 x is no answer to {called}")] == client.receive(b"354 x\r\n")
+    assert [Violation(f"354 x is not an answer to {called}")] == client.receive(b"354 x\r\n")

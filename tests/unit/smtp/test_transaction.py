@@ -272,7 +272,7 @@ def test_receipt_is_made_of_2yz(code):
 @pytest.mark.parametrize("code", [211 - 100, 334, 354, 421, 550])
 def test_no_other_reply_makes_a_receipt(code):
     """Nothing but 2yz is one."""
-    with pytest.raises(ValueError, match="no receipt"):
+    with pytest.raises(ValueError, match="not a receipt"):
         Receipt(Reply(code, ("x",)))
 
 

@@ -1,65 +1,42 @@
 """kill -9: what a call returned for is there after it, whatever was under way."""
 
 import asyncio
-import os
 import random
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from tests.support.letters import EVERYTHING, NOW, octets
+from tests.support.forks import killed
+from tests.support.letters import EVERYTHING, NOW, letter, octets
 from tests.support.postgres import UNSAFE, database, loop, nodes
 
+from postroad.spool import Settlement
 from postroad.spool.postgres import PostgresSpool
 from postroad.spool.sqlite import SqliteSpool
 
-CHILD = """
-import asyncio, os, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from tests.support.letters import NOW, letter
-from postroad.spool import Settlement
-from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url
-from postroad.spool.sqlite import SqliteSpool
 
-def say(word, id_):
-    os.write(1, f"{word} {id_}\\n".encode())
-
-async def client(spool, name):
+async def client(spool, name, say):
+    """It brings mail without end, and every second one is delivered."""
     for n in range(100_000):
         id_ = f"{name}-{n}"
         body = id_.encode() * 300
         (parcel,) = await spool.add(letter(id_, size=len(body)), body, claim=True)
-        say("added", id_)
+        say(f"added {id_}")
         if n % 2:
             report = letter(f"r-{id_}", "ann@home.example", sender="", size=3)
-            say("settling", id_)
+            say(f"settling {id_}")
             await spool.settle([Settlement(parcel, record="{}", reports=((report, b"dsn"),))], NOW)
-            say("settled", id_)
-
-async def main():
-    if is_url(where := sys.argv[1]):
-        spool = await PostgresSpool.open(where, node="one", accepted=AcceptedRisks(unsafe=True))
-    else:
-        spool = await SqliteSpool.open(Path(where), node="one")
-    await asyncio.gather(*(client(spool, f"c{n}") for n in range(20)))
-
-asyncio.run(main())
-"""
+            say(f"settled {id_}")
 
 
-def crashed(where, after):
-    """What a child said before it was killed, once it had said that many lines."""
-    command = [sys.executable, "-c", CHILD, where, str(Path(__file__).parents[3])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        lines = [child.stdout.readline() for _ in range(after)]
-        os.kill(child.pid, signal.SIGKILL)
-        lines += child.stdout.readlines()
+def crashed(opening, after):
+    """What a process said of the spool that it opened before it was killed, once it had said that many lines."""
+
+    async def clients(say):
+        spool = await opening()
+        await asyncio.gather(*(client(spool, f"c{n}", say) for n in range(20)))
+
     said = {}
-    for line in lines:
-        word, id_ = line.decode().split()
+    for line in killed(lambda say: asyncio.run(clients(say)), after):
+        word, id_ = line.split()
         said.setdefault(word, set()).add(id_)
     return said
 
@@ -67,10 +44,14 @@ def crashed(where, after):
 @pytest.mark.parametrize("after", [random.Random(n).randrange(1, 3000) for n in range(4)])
 def test_what_was_promised_survives_kill_9(tmp_path, after):
     """Added and not being settled: waiting, with every octet. Settled: its report waits, and it does not."""
-    said = crashed(tmp_path, after)
+
+    def opening():
+        return SqliteSpool.open(tmp_path, node="one")
+
+    said = crashed(opening, after)
 
     async def story():
-        spool = await SqliteSpool.open(tmp_path, node="one")
+        spool = await opening()
         await survived(spool, said)
         await spool.close()
 
@@ -80,13 +61,22 @@ def test_what_was_promised_survives_kill_9(tmp_path, after):
 @pytest.mark.parametrize("after", [100, 1001])
 def test_what_was_promised_survives_kill_9_of_a_node(after):
     """The same on PostgreSQL, which lives: its claims are free when the node starts again."""
+    where = database()
+
+    def opening():
+        return PostgresSpool.open(where, node="one", accepted=UNSAFE)
+
+    async def empty():
+        async with nodes("before"):
+            pass
+
+    loop().run(empty())
+    said = crashed(opening, after)
 
     async def story():
-        async with nodes("before"):  # it makes the spool
-            said = await asyncio.to_thread(crashed, database(), after)
-            spool = await PostgresSpool.open(database(), node="one", accepted=UNSAFE)
-            await survived(spool, said)
-            await spool.close()
+        spool = await opening()
+        await survived(spool, said)
+        await spool.close()
 
     loop().run(story())
 

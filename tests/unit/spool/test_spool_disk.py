@@ -210,7 +210,7 @@ def test_a_commit_is_on_the_disk_before_its_call_returns(tmp_path):
     if not shutil.which("strace"):
         pytest.skip("wants strace")
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-y", "-e", "trace=fdatasync,fsync,write", "-s", "9", "-o", trace]
+    command = ["strace", "-f", "--seccomp-bpf", "-y", "-e", "trace=fdatasync,fsync,write", "-s", "9", "-o", trace]
     done = subprocess.run(
         [*command, sys.executable, "-c", SYNCED, tmp_path / "spool", str(Path(__file__).parents[3])],
         capture_output=True,
@@ -228,7 +228,6 @@ SYNCED = """
 import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.support.grounds import MIB, ROOT_ONLY, nothing, run, trouble_with
 from tests.support.letters import BODY, letter
 from postroad.spool.sqlite import SqliteSpool
 

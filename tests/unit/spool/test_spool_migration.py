@@ -1,6 +1,7 @@
 """An older spool is brought to this version: when somebody wants it, and only beside relays that survive it."""
 
 import asyncio
+import sqlite3
 from contextlib import closing
 from unittest.mock import patch
 
@@ -58,6 +59,17 @@ def test_beside_a_relay_only_what_it_survives(tmp_path, version):
             assert (Trouble.LOCKED, True) == (trouble.value.kind, "(relay)" in trouble.value.why)
     lock.close()
     assert (file.SCHEMA if may else version) == version_of(folder)
+
+
+def test_a_step_that_fails_leaves_the_spool_as_it_was(tmp_path):
+    """Whatever the steps before it did: all are one transaction."""
+    folder = made(tmp_path / "spool", 1)
+    scripts = (*file.scripts()[:5], "-- serves: 1\nCREATE TABLE lesson (twice);")
+    with patch.object(file, "scripts", lambda: scripts), pytest.raises(sqlite3.OperationalError, match="lesson"):
+        file.open_database(folder / "spool.db")
+    with closing(file.connect(folder / "spool.db")) as db:
+        assert [] == db.execute("SELECT 1 FROM sqlite_master WHERE name = 'lesson'").fetchall()
+    assert 1 == version_of(folder)
 
 
 @pytest.mark.parametrize("room", [file, versions])

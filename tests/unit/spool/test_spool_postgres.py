@@ -1,14 +1,13 @@
 """What only the spool on PostgreSQL has: tokens, leases, other nodes at the same moment, servers that are refused."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 import asyncpg
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
-from tests.support.postgres import UNSAFE, database, loop, nodes
+from tests.support.postgres import UNSAFE, a_client, database, loop, nodes
 
 from postroad.spool import Lesson, Reroute, Selection, Settlement, SpoolError, Trouble, open_place, place_of
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, is_url, lessons, settling, without_password
@@ -30,19 +29,9 @@ def run(story, *names, **settings):
     return loop().run(whole())
 
 
-@asynccontextmanager
-async def a_client():
-    """Somebody else's connection to the database."""
-    db = await asyncpg.connect(database(), statement_cache_size=0)
-    try:
-        yield db
-    finally:
-        await db.close()
-
-
 async def pass_time(seconds, *names):
     """The database's clock goes on for these, as it were."""
-    async with a_client() as db:
+    async with a_client(database()) as db:
         await db.execute(LEASE.format(seconds), names)
 
 
@@ -129,7 +118,7 @@ def test_a_node_that_starts_takes_its_own_claims_back():
         (parcel,) = await again.claim(NOW, 10, each=10)
         body = await octets(again, parcel.mail)
         await again.sweep(NOW)
-        async with a_client() as db:
+        async with a_client(database()) as db:
             halves = await db.fetchval("SELECT count(*) FROM postroad.piece WHERE id = 'm3'")
         await again.close()
         return parcel.mail.id, body, halves
@@ -224,7 +213,7 @@ def test_a_claim_of_nobody_is_freed():
 
     async def story(one):
         await one.add(letter("m1"), BODY)
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute("UPDATE postroad.parcel SET holder = 0")
         return [await one.renew(NOW), len(await one.claim(NOW, 1, each=1))]
 
@@ -258,7 +247,7 @@ def test_tickets_of_a_destination_become_one():
     """Each commit draws one, a claim takes them all; where another node has nothing to give back, none is left."""
 
     async def tickets():
-        async with a_client() as db:
+        async with a_client(database()) as db:
             return [
                 tuple(row) for row in await db.fetch("SELECT turn_at, destination FROM postroad.ticket ORDER BY 1, 2")
             ]
@@ -282,7 +271,7 @@ def test_what_another_node_looked_at_and_left_is_seen_by_the_next():
 
     async def story(one):
         await one.add(letter("m1"), BODY)
-        async with a_client() as db, db.transaction():
+        async with a_client(database()) as db, db.transaction():
             await db.execute("SELECT FROM postroad.ticket FOR UPDATE")
             passed = [await one.claim(NOW + 100, 1, each=1) for _ in range(2)]
         return passed, len(await one.claim(NOW + 100, 1, each=1))
@@ -339,7 +328,7 @@ def test_no_ticket_of_who_was_skipped_is_forgotten(more):
         for n in range(more):
             await one.add(letter(f"a{n}", "x@a.example", at=NOW + 50 + n / 100), BODY)
         taken = [await one.claim(NOW + 60, 1, each=1, skip={"a.example", "b.example"}) for _ in range(2)]
-        async with a_client() as db, db.transaction():
+        async with a_client(database()) as db, db.transaction():
             await db.execute("SELECT FROM postroad.ticket FOR UPDATE")
             taken += [await one.claim(NOW + 60, 1, each=1)]
         with patch.object(of_lanes, "_return", side_effect=NotImplementedError), pytest.raises(NotImplementedError):
@@ -372,7 +361,7 @@ def test_a_missing_ticket_is_drawn_again():
     async def story(one):
         await one.add(letter("m1", "x@a.example"), BODY)
         await one.add(letter("m2", "x@b.example"), BODY)
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute("DELETE FROM postroad.ticket")
             await one.add(letter("m3", "x@b.example", at=NOW + 60), BODY)
             lost = await one.claim(NOW, 9, each=9)
@@ -389,7 +378,7 @@ def test_mail_of_version_1_has_its_turn():
 
     async def story(one):
         await one.add(letter("m1"), BODY)
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute("""
                 DROP TABLE postroad.ticket, postroad.look; ALTER TABLE postroad.node DROP draws;
                 UPDATE postroad.spool SET version = 1; INSERT INTO postroad.lane VALUES ('far.example', 0)
@@ -407,7 +396,7 @@ def test_nodes_of_version_1_go_on_beside_others():
 
     async def story(one):
         renewed = []
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute(
                 "INSERT INTO postroad.node (name, renewed_at, process) VALUES ('old', clock_timestamp(), 'x')"
             )
@@ -430,7 +419,7 @@ def test_a_damaged_row_is_held_and_blocks_nothing():
     async def story(one):
         for id_ in ("m1", "m2"):
             await one.add(letter(id_), BODY)
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute("UPDATE postroad.message SET about = '[1,' WHERE id = 'm1'")
         taken = [parcel.mail.id for parcel in await one.claim(NOW, 10, each=10)]
         return taken, [(listed.state.value, listed.said[:18]) for listed in await one.listed(EVERYTHING)]
@@ -474,9 +463,10 @@ def test_settings_of_the_database_change_no_statement():
 
     async def story(one):
         await one.learn([Lesson("kind", "key", "text", 1, NOW)])
-        async with a_client() as db:
-            await db.execute("SET standard_conforming_strings = off")
-            return [lesson.key for lesson in await lessons.recall(db, "kind", "k")]
+        db = await asyncpg.connect(database(), server_settings={"standard_conforming_strings": "off"})
+        found = [lesson.key for lesson in await lessons.recall(db, "kind", "k")]
+        await db.close()
+        return found
 
     assert ["key"] == run(story, "one")
 
@@ -489,7 +479,7 @@ def test_a_day_of_history_is_dropped_as_a_table():
         await one.sweep(NOW)
         await one.settle([Settlement(parcel)], NOW)
         later, is_there = NOW + 3 * 86400, f"SELECT to_regclass('postroad.past_{NOW // 86400:.0f}') IS NOT NULL"
-        async with a_client() as db:
+        async with a_client(database()) as db:
             async with db.transaction():
                 await db.fetch("SELECT * FROM postroad.past")
                 await one.sweep(later)
@@ -505,7 +495,7 @@ def test_a_newer_schema_that_serves_us_is_used():
     """A node of the next version has migrated: this one goes on, and may start; once it is not served, it says so."""
 
     async def story(one):
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute(
                 "UPDATE postroad.spool SET version = 3, serves = 1; ALTER TABLE postroad.parcel ADD next int"
             )
@@ -581,29 +571,32 @@ def test_a_server_that_cannot_keep_the_promise_is_refused(settings, accepted, wo
     assert answer == NOW if not words else words in answer
 
 
-@pytest.mark.parametrize(
-    ("name", "slot", "is_standby"),
-    [
-        ("walreceiver", "physical", True),
-        ("standby_1", "", True),
-        ("pg_basebackup", "", False),
-        ("pg_receivewal", "physical", False),
-        ("barman_receive_wal", "physical", False),
-        ("a subscription", "logical", False),
-    ],
-)
-def test_who_copies_the_server_is_no_standby(name, slot, is_standby):
+COPIES = {
+    ("walreceiver", "physical"): True,
+    ("standby_1", ""): True,
+    ("pg_basebackup", ""): False,
+    ("pg_receivewal", "physical"): False,
+    ("barman_receive_wal", "physical"): False,
+    ("a subscription", "logical"): False,
+}
+
+
+def test_who_copies_the_server_is_no_standby():
     """A backup does not stop the mail, for nobody fails over to it."""
 
     async def story():  # what a session has of its own hides what the server has under the same name
-        async with a_client() as db:
-            await db.execute("CREATE TEMP TABLE pg_stat_replication AS SELECT 1 AS pid, ''::text AS application_name")
-            await db.execute("CREATE TEMP TABLE pg_replication_slots AS SELECT 1 AS active_pid, ''::text AS slot_type")
+        db = await asyncpg.connect(database())
+        await db.execute("CREATE TEMP TABLE pg_stat_replication AS SELECT 1 AS pid, ''::text AS application_name")
+        await db.execute("CREATE TEMP TABLE pg_replication_slots AS SELECT 1 AS active_pid, ''::text AS slot_type")
+        found = {}
+        for name, slot in COPIES:
             await db.execute("UPDATE pg_stat_replication SET application_name = $1", name)
             await db.execute("UPDATE pg_replication_slots SET slot_type = $1", slot)
-            return any("standby" in why for why in await broken_promises(db, AcceptedRisks()))
+            found[name, slot] = any("standby" in why for why in await broken_promises(db, AcceptedRisks()))
+        await db.close()
+        return found
 
-    assert is_standby == loop().run(story())
+    assert COPIES == loop().run(story())
 
 
 def test_a_clock_that_is_wrong_keeps_a_node_from_starting():
@@ -668,7 +661,7 @@ def test_a_folder_is_no_url():
     assert [False] * 4 == [is_url(text) for text in ("/var/spool", "mysql://x/y", "postgresql:", "")]
     assert Path("a/b:c") == place_of("a/b:c")
     for url in (f"postgresq://ann:{SECRET}@db.example/mail", f"postgresql:/ann:{SECRET}@db.example/mail"):
-        with pytest.raises(InputError, match="is no spool: write a folder, or") as wrong:
+        with pytest.raises(InputError, match="is not a spool: write a folder, or") as wrong:
             place_of(url)
         assert SECRET not in str(wrong.value)
 
@@ -709,7 +702,7 @@ def test_statements_follow_their_indexes_without_statistics():
 
     async def story(_one):
         plans = []
-        async with a_client() as db:
+        async with a_client(database()) as db:
             await db.execute(BEGIN)
             for query, (types, values) in STATEMENTS.items():
                 await db.execute(f"PREPARE it ({types}) AS {query}")

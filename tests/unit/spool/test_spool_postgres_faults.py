@@ -10,7 +10,8 @@ import pytest
 from tests.support import moves
 from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
-from tests.support.postgres import Kept, Server, loop, nodes, room_for_a_server
+from tests.support.memory import fast_folder
+from tests.support.postgres import Kept, Server, database, loop, nodes, shared, wipe
 
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.postgres import PostgresSpool, connections
@@ -160,8 +161,8 @@ def test_a_server_that_crashes_and_comes_back():
 
     And where somebody tells it not to wait for its standby, nobody is told that their mail is safe, until it is.
     """
-    server = Server(room_for_a_server() / f"postroad-crash-{os.getpid()}")
-    server.make()
+    server = Server(fast_folder() / f"postroad-crash-{os.getpid()}")
+    server.make_like(shared())
     server.start()
     try:
         accepted, told, waiting = asyncio.run(crash(server))
@@ -327,7 +328,7 @@ MOVED = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finish
 
 async def moved(source, target, fate, at):
     """Move all, with the connection lost at that statement; what is at TO then, and how many statements there were."""
-    await moves.do(moves.EMPTY)
+    await wipe(database("moves"))
     await moves.filled(source, MOVED)
     expected = await moves.seen(source, without_nul=True)
     with fate:

@@ -169,12 +169,12 @@ def test_an_empty_spool_takes_mail_however_large_it_has_grown(tmp_path, restarts
         assert 0 == (await spool.stats(NOW)).messages
 
     async def whole(spool):
-        for _ in range(3):
+        for _ in range(2):
             await fill_up(spool)
 
-    with small_disk(folder, 48 * MIB):
+    with small_disk(folder, 32 * MIB):
         if restarts:
-            for _ in range(3):
+            for _ in range(2):
                 run(fill_up, folder, reserve=8 * MIB, history_s=0)
         else:
             run(whole, folder, reserve=8 * MIB, history_s=0)

@@ -166,8 +166,8 @@ def test_a_digest_of_the_wrong_length_makes_no_other_weaker():
         (Tlsa(3, 1, 3, b""), ["has matching type 3; there are only 0, the whole, 1, SHA-256, and 2, SHA-512"]),
         (Tlsa(3, 1, 1, b"\0" * 31), ["has 31 octets of data; a SHA-256 digest (matching type 1) has 32"]),
         (Tlsa(3, 1, 2, b"\0" * 32), ["has 32 octets of data; a SHA-512 digest (matching type 2) has 64"]),
-        (Tlsa(3, 0, 0, b""), ["has matching type 0, the whole certificate, but its data are no certificate in DER"]),
-        (Tlsa(3, 1, 0, SOUND), ["has matching type 0, the whole public key, but its data are no public key in DER"]),
+        (Tlsa(3, 0, 0, b""), ["has matching type 0, the whole certificate, but its data are not a certificate in DER"]),
+        (Tlsa(3, 1, 0, SOUND), ["has matching type 0, the whole public key, but its data are not a public key in DER"]),
         (record(3, 1, 1), []),
     ],
 )

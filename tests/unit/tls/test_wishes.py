@@ -101,7 +101,9 @@ def test_mail_with_optional_tls_ignores_what_domains_ask_for():
         else:  # our own settings are no policy of the recipient's (RFC 8689 section 3)
             assert before == demand
     relaxed = wished(demanded(Known(MX, dane=dane(KEY))), TlsWish.OPTIONAL, MX)
-    assert 'it is encrypted if the host offers that (the sender wrote "TLS-Required: No")' == in_words(relaxed)
+    assert 'the connection is encrypted if the host offers STARTTLS (the sender wrote "TLS-Required: No")' == in_words(
+        relaxed
+    )
 
 
 def test_usual_demand_is_the_one_that_is_not_worth_a_word():

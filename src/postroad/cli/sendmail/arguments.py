@@ -16,11 +16,11 @@ LONGEST_ENVID = 100  # RFC 3461 section 4.4
 
 _NOTIFY = {"FAILURE", "DELAY", "SUCCESS", "NEVER"}
 _NONE = "\0"  # the argument of a -q that has none: getopt knows no such option, and no word of a command line has a NUL
-_DAEMON = "the daemon is `postroad relay`, which retries by itself as [retry] of its settings has it"
+_DAEMON = "the daemon is `postroad relay`, which retries by itself, as [retry] in its settings says"
 _ELSEWHERE = {
     "d": f"-bd: {_DAEMON}",
     "D": f"-bD: {_DAEMON}",
-    "t": "-bt: where mail goes, and why, is shown by `postroad route`",
+    "t": "-bt: `postroad route` shows where mail goes, and why",
     "v": "-bv: addresses are looked up by `postroad route`",
 }
 

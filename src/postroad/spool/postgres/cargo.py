@@ -77,7 +77,7 @@ async def octets(db: Db, id_: str, ordinal: int) -> bytes:
     """A piece of a body."""
     found = await db.fetchval("SELECT octets FROM postroad.piece WHERE id = $1 AND ordinal = $2", id_, ordinal)
     if found is None:
-        raise SpoolError(Trouble.LOCKED, f"{id_} has left the spool meanwhile: run this again")
+        raise SpoolError(Trouble.LOCKED, f"{id_} has left the spool in the meantime: run this again")
     return bytes(found)
 
 

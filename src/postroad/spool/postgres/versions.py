@@ -41,12 +41,11 @@ async def migrate(db: Db, where: str = "", *, is_node: bool) -> None:
     if version < SCHEMA and not is_node:
         running = tuple([row["name"] for row in await db.fetch(_RUNNING, LEASE_S)])
         PendingMigration(version, SCHEMA, steps_of(scripts(), version), running).check(where)
-    for number, script in enumerate(scripts(), start=1):
-        if version < number:
-            if number == 1:
-                await db.execute("CREATE SCHEMA IF NOT EXISTS postroad")
-            await db.execute(script)
-            await db.execute("UPDATE postroad.spool SET version = $1, serves = $2", number, serves(script))
+    for number, script in enumerate(scripts()[version:], start=version + 1) if version < SCHEMA else ():
+        if number == 1:
+            await db.execute("CREATE SCHEMA IF NOT EXISTS postroad")
+        await db.execute(script)
+        await db.execute("UPDATE postroad.spool SET version = $1, serves = $2", number, serves(script))
     await check_serves(db)
 
 

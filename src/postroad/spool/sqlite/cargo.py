@@ -125,7 +125,7 @@ def octets(db: sqlite3.Connection, id_: str, ordinal: int) -> bytes:
     """A piece of a body."""
     row = db.execute(_OCTETS, (id_, ordinal)).fetchone()
     if row is None or row[0] is None:
-        raise SpoolError(Trouble.LOCKED, f"{id_} has left the spool meanwhile: run this again")
+        raise SpoolError(Trouble.LOCKED, f"{id_} has left the spool in the meantime: run this again")
     return bytes(row[0])
 
 

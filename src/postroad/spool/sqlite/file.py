@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
@@ -167,7 +168,7 @@ def _check(db: sqlite3.Connection, where: Path) -> None:
 
 
 def _migrate(db: sqlite3.Connection, where: Path, ours: Collection[str]) -> None:
-    """Run the scripts not run yet, each in a transaction of its own."""
+    """Run the scripts not run yet, all in one transaction: a spool is of the old version, or of this one."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == SCHEMA:
         return
@@ -176,19 +177,19 @@ def _migrate(db: sqlite3.Connection, where: Path, ours: Collection[str]) -> None
 
         running = tuple(sorted(running_in(where.parent).difference(ours)))
         PendingMigration(version, SCHEMA, steps_of(scripts(), version), running).check(str(where))
-    for number, script in enumerate(scripts(), start=1):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            if db.execute("PRAGMA user_version").fetchone()[0] < number:
-                for statement in _statements(script):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number}")
-                db.execute(f"PRAGMA application_id = {MARK}")
-            db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
-            raise
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have done it
+        if version < SCHEMA:
+            for statement in _statements("".join(scripts()[version:])):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {SCHEMA}")
+            db.execute(f"PRAGMA application_id = {MARK}")
+        db.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
 
 
 def _probe(db: sqlite3.Connection) -> None:
@@ -198,12 +199,13 @@ def _probe(db: sqlite3.Connection) -> None:
             db.execute(f"SELECT {edge}(rowid) FROM {table}").fetchone()  # noqa: S608  # named above
 
 
-def scripts() -> list[str]:
+@cache
+def scripts() -> tuple[str, ...]:
     """Those of all versions, in order."""
     from importlib import resources  # noqa: PLC0415  # rarely needed, and large
 
     folder = resources.files("postroad.spool") / "sql"
-    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+    return tuple([file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)])
 
 
 def _statements(script: str) -> Iterator[str]:

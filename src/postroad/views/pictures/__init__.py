@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.views.pictures.figure import save
+    from postroad.views.pictures.figure import save, suffix_of
     from postroad.views.pictures.picture import Picture, picture_of
 
 __getattr__, __dir__ = door(
     __name__,
-    figure="save",
+    figure="save suffix_of",
     picture="Picture picture_of",
 )

@@ -20,15 +20,24 @@ HATCHES = {"deferred": "/////", "failed": "xxxxx"}
 ACROSS = {"start": "left", "middle": "center", "end": "right"}
 
 
+def suffix_of(path: Path) -> str:
+    """The kind of figure that a file is named as.
+
+    Raises:
+        InputError: no kind that there is.
+    """
+    if (suffix := path.suffix.lower()) not in {".png", ".svg"}:
+        raise InputError(f"{path}: a figure is a .png or an .svg file; name it so")
+    return suffix
+
+
 def save(picture: Picture, path: Path) -> None:
     """Draw the picture into a .png or .svg file: the same picture gives the same octets.
 
     Raises:
         InputError: another suffix, no matplotlib for a PNG, or a path that cannot be written; the text says which.
     """
-    suffix = path.suffix.lower()
-    if suffix not in {".png", ".svg"}:
-        raise InputError(f"{path}: a figure is a .png or an .svg file; name it so")
+    suffix = suffix_of(path)
     sheet = poster(picture)
     try:
         if suffix == ".svg":

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 Styled = str | tuple[str, str]  # a text, or a text and its style
 
 
+class Verbatim(str):
+    """A line that people copy, such as a record: whoever shows it puts no line break into it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows under their heads, or without any. Columns named in `right` hold numbers."""

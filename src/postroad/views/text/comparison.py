@@ -63,7 +63,7 @@ def sections(
     if told := list(dict.fromkeys(_left_out(comparison))):
         yield AnswerSection("left-out", "What is left out", (Sentences(tuple(told)),), follows=True)
     if told := list(_refused(comparison)):
-        yield AnswerSection("tls", "Who refuses for want of TLS", (Sentences(tuple(told)),), follows=True)
+        yield AnswerSection("tls", "Who refuses for lack of TLS", (Sentences(tuple(told)),), follows=True)
     if told := verdicts(comparison):
         title = "Where they do not differ" if _is_told_below(comparison) else "Who does best"
         yield AnswerSection("verdicts", title, (Sentences(tuple(told)),))

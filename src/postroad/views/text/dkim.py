@@ -7,6 +7,7 @@ from math import inf
 
 from postroad.examine import PublishedKey
 from postroad.sign import KeyState, SigningKey, record_of, removable_at, strings_of, zone_text
+from postroad.views.text.blocks import Verbatim
 from postroad.words.phrasebook import counted, listing, moment
 
 RELOAD = "systemctl reload postroad"
@@ -35,12 +36,12 @@ def zone_lines(keys: Sequence[SigningKey], now: float, expiry_s: float) -> Itera
         line = f"{key.name}. IN TXT {zone_text(record_of(key))}"
         yield f"; {title(key)} of {key.domain}: {state(key, now)}"
         if now >= removable_at(key, expiry_s):
-            yield f"; remove: {line}"
+            yield Verbatim(f"; remove: {line}")
             continue
-        yield line
+        yield Verbatim(line)
         if len(strings_of(record_of(key))) > 1:
             yield "; the same in one piece, for a web interface:"
-            yield f"; {record_of(key)}"
+            yield Verbatim(f"; {record_of(key)}")
 
 
 def made(key: SigningKey, path: str, *, is_first: bool) -> Iterator[str]:
@@ -54,7 +55,7 @@ def made(key: SigningKey, path: str, *, is_first: bool) -> Iterator[str]:
     what = "the key begins to sign" if is_first else "the key takes over from the one of its type, if there is one"
     yield f"Then run this; {what} once every name server has the record:"
     yield ""
-    yield f"postroad dkim rotate {key.domain}"
+    yield Verbatim(f"postroad dkim rotate {key.domain}")
 
 
 def checked(key: SigningKey, published: PublishedKey, now: float, expiry_s: float) -> Iterator[str]:
@@ -69,7 +70,7 @@ def checked(key: SigningKey, published: PublishedKey, now: float, expiry_s: floa
         for fault in each.faults:
             where.setdefault(fault.why, []).append(each.place)
     for why, places in where.items():
-        yield f"  {why}: {listing(places, 4)}"
+        yield f"  at {listing(places, 4)}: {why}"
     for why in published.unsure:
         yield f"  inconclusive: {why}"
     if key.not_after <= now and (good or where) and not published.is_missing:
@@ -108,11 +109,11 @@ def switched(keys: Sequence[SigningKey], now: float, expiry_s: float) -> Iterato
         if key.state(now) is not KeyState.RETIRED:
             yield f"{title(key)} of {key.domain}: {state(key, now)}"
     yield ""
-    yield f"If the relay has not read the keys since, tell it now: {RELOAD}"
+    yield f"If the relay has not been reloaded since, run: {RELOAD}"
     ending = [key for key in keys if key.not_after < inf]
     for key in ending:
         at = removable_at(key, expiry_s)
-        when = "may be removed now" if now >= at else f"may be removed from {moment(at)} on"
+        when = "may be removed now" if now >= at else f"may be removed after {moment(at)}"
         yield f"The record {key.name} {when}, and its key file with it."
 
 

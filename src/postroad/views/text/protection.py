@@ -27,7 +27,7 @@ _MAIL = {
     TlsResult.ENCRYPTED: "mail goes encrypted",
     TlsResult.CLEAR: "mail goes in the clear",
     TlsResult.PASSED_OVER: "passed over",
-    TlsResult.UNKNOWN: "no answer to go by",
+    TlsResult.UNKNOWN: "no conclusive answer",
     TlsResult.NOT_ASKED: "not contacted",
 }
 
@@ -45,7 +45,10 @@ def sections(seen: Protection) -> Iterator[AnswerSection]:
 def _verdict(seen: Protection) -> Iterator[Part]:
     if seen.kept_unknown:
         domain = to_unicode(str(seen.destination))
-        yield f"{domain}: nobody can say what the relay would do, for the policies it has kept are not known", HEADLINE
+        yield (
+            f"{domain}: what the relay would do is unknown, because the policies in its spool cannot be read",
+            HEADLINE,
+        )
         yield f"{seen.kept_unknown}.", NOTE
         yield f"By the policy published now: {headline(seen)}", HEADLINE
     else:
@@ -72,8 +75,8 @@ def headline(seen: Protection) -> str:
         case TlsVerdict.UNKNOWN:
             also = f"; {passed}" if out else ""
             silent = _names(_with(seen, TlsResult.UNKNOWN))
-            return f"{domain}: nobody can say now what would happen to mail: no session with {silent}{also}"
-    return f"{domain}: no exchanger was contacted; this is what each has to prove{f'; {passed}' if out else ''}"
+            return f"{domain}: what would happen to mail is unknown: no session with {silent}{also}"
+    return f"{domain}: no exchanger was contacted; this is what each one has to prove{f'; {passed}' if out else ''}"
 
 
 def _names(exchangers: list[ExchangerSeen]) -> str:
@@ -96,7 +99,7 @@ def _how(seen: Protection) -> str:
 
 
 def _published(seen: Protection) -> Iterator[str]:
-    what = "that there are no MX records" if not isinstance(seen.routed.snapshot.mx, Found) else "the MX records"
+    what = "the absence of MX records" if not isinstance(seen.routed.snapshot.mx, Found) else "the MX records"
     if seen.is_mx_secure:
         yield f"MX: DNSSEC vouches for {what}."
     elif any(each.demand.tlsa for each in seen.exchangers):
@@ -162,7 +165,7 @@ def _exchanger(each: ExchangerSeen, number: int) -> AnswerSection:
 def _tlsa(each: ExchangerSeen) -> Iterator[Part]:
     match each.dane.tlsa:
         case None:
-            yield "TLSA records are not asked for: DNSSEC does not vouch for its addresses (RFC 7672 section 2.2.2)"
+            yield "TLSA records are not looked up: DNSSEC does not vouch for its addresses (RFC 7672 section 2.2.2)"
         case Found():
             heads = (f"TLSA of {each.dane.base}", "counts", "certificate")
             yield Table(heads, [_tlsa_row(record) for record in each.tlsa])

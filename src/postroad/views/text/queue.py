@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 from postroad.spool import NODE, Listed, State, Stats, Story
 from postroad.views.text.attempt import contact_line
-from postroad.views.text.blocks import Styled
+from postroad.views.text.blocks import Styled, Table
 from postroad.words.mail import Envelope, Recipient, TlsWish
 from postroad.words.phrasebook import counted, moment, octets, seconds
 from postroad.words.record import read_record
@@ -28,7 +28,7 @@ def listed(parcels: Sequence[Listed], now: float, width: int | None) -> Iterator
     rows = [_row(each, now, ids) for each in parcels]
     head = f"{'id':<{ids}}  {'state':<7}  {'age':>8}  {'tries':>5}  next"
     if width is None:
-        yield f"{head:<{ids + WHEN}}  size        from -> to: last answer"
+        yield f"{head:<{ids + WHEN}}  size        from -> to: last answer", "bold"
         for each, row in zip(parcels, rows, strict=True):
             yield f"{row:<{ids + WHEN}}  {octets(each.parcel.mail.size):<10}  {_mail(each)}"
         return
@@ -46,15 +46,15 @@ def _row(each: Listed, now: float, ids: int) -> str:
 def _mail(each: Listed) -> str:
     envelope = each.parcel.mail.envelope
     said = f": {each.said}" if each.said else ""
-    return f"{_sender(envelope)} -> {_recipients(envelope)}{_on(each.node, ', on ')}{said}"
+    release_at = each.parcel.mail.release_at
+    later = f", not before {moment(release_at)}" if release_at and not each.parcel.attempts else ""
+    return f"{_sender(envelope)} -> {_recipients(envelope)}{_on(each.node, ', on ')}{later}{said}"
 
 
 def _when(each: Listed, now: float) -> str:
     """The next try, beside a state that tells the rest."""
     if each.state is not State.WAITING:
         return "-" if each.state is State.HELD else "now"
-    if (release_at := each.parcel.mail.release_at) and release_at > now:
-        return f"held until {moment(release_at)}"
     return f"in {seconds(each.parcel.due_at - now)}" if each.parcel.due_at > now else "now"
 
 
@@ -64,26 +64,30 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def told(story: Story, now: float) -> Iterator[str]:
+def told(story: Story, now: float) -> Table:
     """One message: its envelope, then each recipient with what became of it."""
+    return Table((), list(_told(story, now)))
+
+
+def _told(story: Story, now: float) -> Iterator[tuple[str, str]]:
     mail = story.mail
-    yield f"message   {mail.id}"
-    yield f"from      {_sender(mail.envelope)}"
-    origin = f", {mail.origin}" if mail.origin else ""
-    yield f"received  {moment(mail.received_at)}, {seconds(now - mail.received_at)} ago{origin}"
-    yield f"size      {octets(mail.size)}"
+    yield "message", mail.id
+    yield "from", _sender(mail.envelope)
+    origin = f", from {mail.origin}" if mail.origin else ""
+    yield "received", f"{moment(mail.received_at)}, {seconds(now - mail.received_at)} ago{origin}"
+    yield "size", octets(mail.size)
     if mail.release_at:
-        yield f"held      until {moment(mail.release_at)}, as its sender asked"
+        yield "earliest", f"{moment(mail.release_at)}, as its sender asked"
     if mail.envelope.envid:
-        yield f"envid     {mail.envelope.envid}"
+        yield "envid", mail.envelope.envid
     if mail.envelope.tls:
-        yield f"tls       {TLS_WISHES[mail.envelope.tls]}"
-    yield f"seed      {mail.seed}"
+        yield "tls", TLS_WISHES[mail.envelope.tls]
+    yield "seed", str(mail.seed)
     answers = _last_answers(story)
     for recipient in mail.envelope.recipients:
-        yield f"to        {recipient.mailbox}: {_fate(recipient, story, answers, now)}"
+        yield "to", f"{recipient.mailbox}: {_fate(recipient, story, answers, now)}"
     if story.finished_at is not None:
-        yield f"finished  {moment(story.finished_at)}"
+        yield "finished", moment(story.finished_at)
 
 
 async def content(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:

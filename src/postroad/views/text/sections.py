@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postroad.views.pictures.picture import Picture
-from postroad.views.text.blocks import Block, Table
+from postroad.views.text.blocks import Block, Table, Verbatim
 
 if TYPE_CHECKING:
     from postroad.views.pictures.pen import Drawing
@@ -87,7 +87,7 @@ _STYLES = {"- ": "red", "+ ": "green"}
 
 def _signed(part: ZoneLines) -> Iterator[Block]:
     for line in part.lines:
-        shown = line if part.is_whole else f"  {line}"
+        shown = Verbatim(line if part.is_whole else f"  {line}")
         yield (shown, _STYLES[line[:2]]) if line[:2] in _STYLES else shown
 
 

@@ -141,9 +141,9 @@ def _waits(sender: Sender) -> Iterator[str]:
     yield f"{seconds(waits.greeting_s)} for a greeting"
     if waits.overlap_s is not None:
         most = f", {waits.most_silent} silent ones at a time" if waits.most_silent else ""
-        yield f"the next contact starts after {seconds(waits.overlap_s)} beside a silent one{most}"
+        yield f"the next contact starts after {seconds(waits.overlap_s)}, in parallel with a silent one{most}"
     if waits.fallback_s is not None:
-        yield f"the other family of a host after {seconds(waits.fallback_s)} beside it"
+        yield f"the other family of a host after {seconds(waits.fallback_s)}, in parallel"
     if waits.hurry_s is not None:
         yield f"{seconds(waits.hurry_s)} while its host has another address"
     if waits.spacing_s:
@@ -183,7 +183,7 @@ def _also(sender: Sender) -> Iterator[str]:
     if sender.literals is Literals.FAILED:
         yield "returns the mail if one MX is an IP address, whatever the other records are"
     if sender.mixed_null_is_null:
-        yield "a null MX beside other records voids them all"
+        yield "a null MX among other records makes them all void"
     if sender.empty_name_fails:
         yield "returns the mail if one exchanger has no address, whatever the other records are"
     if sender.fails_on_equals:

@@ -215,11 +215,12 @@ def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:
             by.setdefault((len(each.waits), each.surely), []).append(each.sender)
     for (count, surely), names in sorted(by.items()):
         fewer = "" if surely else ", or fewer"
-        yield f"Some waits from the loss of {counted(count, 'machine')} on{fewer}: {view.mix.whom(names)}."
+        down = f"{counted(count, 'machine')} {'is' if count == 1 else 'are'} down"
+        yield f"Some mail waits once {down}{fewer}: {view.mix.whom(names)}."
     if by or not card.losses:
         return
     if len(card.losses) == 1:
-        yield f"{'Other mail does not wait' if short else 'No mail waits'} before that."
+        yield f"Losing fewer servers delays no {'other ' if short else ''}mail."
     else:
         yield f"No {'other ' if short else ''}sender's mail waits until all of it stops."
 
@@ -231,7 +232,7 @@ KINDS: Mapping[str, _Kind] = {
     "delivery": _Kind("", _drawn("timeline")),
     "trials": _Kind("Trials", _tried),
     "stops": _Kind("What stops mail", _told(_stops)),
-    "tls": _Kind("Who refuses for want of TLS", _told(_refused), follows=True),
+    "tls": _Kind("Who refuses for lack of TLS", _told(_refused), follows=True),
     "dns": _Kind("What is asked of DNS", _told(_asked), follows=True),
     "basis": _Kind("What the figures rest on", _told(_rests_on), follows=True),
     "recipients": _Kind("Recipients of one message", _answered, is_titled=True),

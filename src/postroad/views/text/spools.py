@@ -47,11 +47,11 @@ def migrated(pending: PendingMigration, *, done: bool) -> Iterator[str]:
 def moved_lines(moved: Moved, source: str, target: str) -> Iterator[str]:
     """`postroad spool move`: what was moved, and what was not."""
     yield f"moved from {source} to {target}:"
-    yield f"  {moved.messages} queued messages ({moved.octets} octets)"
-    yield f"  {moved.finished} finished messages"
-    yield f"  {moved.lessons} lessons"
+    yield f"  {counted(moved.messages, 'queued message')} ({octets(moved.octets)})"
+    yield f"  {counted(moved.finished, 'finished message')}"
+    yield f"  {counted(moved.lessons, 'fact')} that the relay had learned"
     if moved.resumed:
-        yield f"  {moved.resumed} more that an interrupted run had left on their way"
+        yield f"  {moved.resumed} more that an interrupted run had left in transit"
     if moved.is_complete:
         yield "nothing is left"
         return

@@ -17,8 +17,8 @@ WISHES = {
     TlsWish.OPTIONAL: 'Its sender wrote "TLS-Required: No" (RFC 8689): it goes even where DANE or MTA-STS forbid that.',
 }
 RETURNED = (
-    "It requires TLS (REQUIRETLS), but its reverse-path is null, as a report's is: it goes as usual mail does, for it"
-    " is rather delivered than protected (RFC 8689 section 5)."
+    "It requires TLS (REQUIRETLS), but its reverse-path is null, as a report's is: it is sent like other mail, because"
+    " delivery matters more than protection here (RFC 8689 section 5)."
 )
 
 
@@ -58,7 +58,7 @@ def _beginning(story: Story) -> Iterator[str]:
     if mail.envelope.tls:
         is_returned = mail.envelope.tls is TlsWish.REQUIRED and not mail.envelope.must_be_protected
         yield RETURNED if is_returned else WISHES[mail.envelope.tls]
-    yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
+    yield f"Accepted {moment(mail.received_at)}{mail.origin and f' from {mail.origin}'}; its seed is {mail.seed}."
     if mail.release_at:
         yield f"Its sender asked to hold it until {moment(mail.release_at)}; its expiry counts from then."
 
@@ -66,13 +66,13 @@ def _beginning(story: Story) -> Iterator[str]:
 def _waiting(listed: Listed) -> str:
     to = _recipients(listed.parcel.mail.envelope)
     if listed.state is State.HELD:
-        return f"Held for {to}: `postroad queue release {listed.parcel.mail.id}` releases it."
+        return f"Mail to {to} is held: `postroad queue release {listed.parcel.mail.id}` releases it."
     if listed.state is State.CLAIMED:
-        return f"Being delivered now{_by(listed.node)} to {to}."
+        return f"Mail to {to} is being delivered now{_by(listed.node)}."
     last = f"; the last answer was: {listed.said}" if listed.said else ""
     if listed.parcel.mail.release_at and not listed.parcel.attempts:
-        return f"Waiting for {to}, not tried before {moment(listed.parcel.due_at)}{last}."
-    return f"Waiting for {to}, tried again {moment(listed.parcel.due_at)}{last}."
+        return f"Mail to {to} is waiting, and not tried before {moment(listed.parcel.due_at)}{last}."
+    return f"Mail to {to} is waiting; the next attempt is {moment(listed.parcel.due_at)}{last}."
 
 
 def _by(node: str) -> str:

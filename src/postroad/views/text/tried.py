@@ -23,7 +23,7 @@ def text(trial: SenderTrial) -> Iterator[Block]:
     if not trial.nearest:
         return
     yield ""
-    yield (f"Known senders beside what was seen ({counted(len(trial.seen.tried), 'message')})", "bold")
+    yield (f"Known senders, compared with what was seen ({counted(len(trial.seen.tried), 'message')})", "bold")
     yield Table(
         ("sender", "explains", "likelihood"),
         [
@@ -44,7 +44,10 @@ def remarks(trial: SenderTrial) -> Iterator[str]:
         if said:
             yield f"the command said: {cut(said)}"
     elif not trial.nearest:
-        yield "it asked for no MX record: it sends where it is told to, as the client of a relay, and has no file here"
+        yield (
+            "it did not look up MX records: it sends to the host it was given, as a client of a relay, so there is no"
+            " file for it"
+        )
     unended = sum(each.result is None for each in seen.tried)
     if unended:
         yield f"{counted(unended, 'message')} had not ended when --limit came; a higher limit shows how long it waits"
@@ -88,7 +91,7 @@ def _otherwise(model: ModelLikeness) -> Iterator[Block]:
         yield f"{model.sender} explains everything that was seen"
         return
     yield ""
-    yield (f"What {model.sender} does otherwise", "bold")
+    yield (f"What {model.sender} does differently", "bold")
     yield Table(
         ("situation", "seen", model.sender),
         [(each.situation, each.seen, each.model) for each in model.differences[:MOST_DIFFERENCES]],
