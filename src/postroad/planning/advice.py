@@ -178,7 +178,14 @@ def advise(
     remarks = tuple(_remarks(after, view, allowed, partial(trial.told_apart, after, apart)))
     proof, first = difference(before, after), tuple(unproven(records, after.records))
     return Advice(
-        before, edits, after, proof, trial.left(edits), (), (*first, *remarks), unlisted(after.records, records)
+        before,
+        edits,
+        after,
+        proof,
+        tuple(check(after.records.snapshot)),
+        (),
+        (*first, *remarks),
+        unlisted(after.records, records),
     )
 
 
@@ -212,7 +219,6 @@ class _Trial:
     troubles: frozenset[CheckTrouble]
     made: dict[tuple[Edit, ...], Records] = field(default_factory=dict)
     known: dict[tuple[Edit, ...], Scores] = field(default_factory=dict)
-    found: dict[tuple[Edit, ...], tuple[CheckTrouble, ...]] = field(default_factory=dict)
 
     def records(self, edits: tuple[Edit, ...]) -> Records:
         """The records after some edits; what was worked out of them is kept there."""
@@ -226,17 +232,11 @@ class _Trial:
             self.known[edits] = mark(self.records(edits), self.view)
         return self.known[edits]
 
-    def left(self, edits: tuple[Edit, ...]) -> tuple[CheckTrouble, ...]:
-        """What `check` still finds then."""
-        if edits not in self.found:
-            self.found[edits] = tuple(self.check(self.records(edits).snapshot))
-        return self.found[edits]
-
     def is_worth(self, edits: tuple[Edit, ...]) -> bool:
         """Whether the edits are a gain within the budget, and make no trouble."""
         if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
             return False
-        left = self.left(edits)
+        left = self.check(self.records(edits).snapshot)
         new = [each for each in left if each not in self.troubles]
         return not self._is_costly(edits) and not _has_error(left) and self._may_come(new, edits)
 
