@@ -14,6 +14,8 @@ from io import TextIOWrapper
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
+from tests.support.forks import fork
+
 from postroad.cli import main
 
 CLOSED = -1  # in place of a file: that stream is closed
@@ -46,7 +48,7 @@ def wait(pid):
 
 def begin(words, command=main, *, stdin=0, stdout=1, stderr=2, env=None):
     """The id of a new process that runs `postroad WORDS`, or `command`, with these files, or numbers of them."""
-    if pid := os.fork():
+    if pid := fork():
         return pid
     try:
         _become((stdin, stdout, stderr))

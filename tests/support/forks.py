@@ -29,14 +29,15 @@ def said_by(work):
 
 def _begun(work):
     reading, writing = os.pipe()
-    pid = _forked()
+    pid = fork()
     if not pid:
         _do(work, writing)
     os.close(writing)
     return pid, reading
 
 
-def _forked():
+def fork():
+    """As os.fork, of a process that may have threads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads: those of loops are idle
         return os.fork()
