@@ -37,6 +37,7 @@ def test_there_and_back(tmp_path):
 
     async def story():
         first, last = tmp_path / "first", tmp_path / "last"
+        await wipe(database("moves"))
         await filled(first, PLAN)
         before = await seen(first, without_nul=True)
         parts = []
@@ -63,6 +64,7 @@ def test_a_destination_that_the_database_does_not_take(tmp_path):
     """A damaged row is moved with what can be shown of it, and has its turn there."""
 
     async def story():
+        await wipe(database("moves"))
         await filled(tmp_path / "first", [(1, 30, b"", "waits")])
         with closing(sqlite3.connect(tmp_path / "first" / "spool.db")) as db, db:
             db.execute("UPDATE parcel SET destination = 'a' || char(0) || '.example'")
