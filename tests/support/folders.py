@@ -33,6 +33,7 @@ def variants(rule, kind=""):
     return sorted(path for path in (ROOT / rule.id).glob(f"{kind}*") if path.is_dir())
 
 
+@cache
 def load(path):
     """Read a folder."""
     domain, expected = "example.com", []
@@ -46,6 +47,7 @@ def load(path):
     return Folder(replace(evidence, shares=_shares(path / "shares")), expected)
 
 
+@cache
 def load_with_policies(path):
     """The same, and what the zone publishes beside the records."""
     folder, text = load(path), (path / "zone").read_text()

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from fractions import Fraction
+from functools import cache
 from ipaddress import ip_address
 
 from postroad.dns import ZoneResolver, parse_zones
@@ -25,13 +26,15 @@ T5 = "@ MX 10 a\n@ MX 20 b\na A 192.0.2.11\nb A 192.0.2.12\n"
 INTERNET = Conditions(Mix("internet", {name: SENDERS[name] for name in MIXES["internet"]}, MIXES["internet"]))
 
 
+@cache
 def planned(text, domain="example.com"):
     """The snapshot of a zone of a few lines."""
     return asyncio.run(gather(domain, ZoneResolver(parse_zones({"zone": HEAD + text}))))
 
 
+@cache
 def records(text, domain="example.com"):
-    """What such a zone's records are."""
+    """What such a zone's records are; what is forecast of them is kept with them, whichever story asks first."""
     return Records.of(planned(text, domain))
 
 

@@ -5,14 +5,12 @@ import os
 import signal
 import struct
 import traceback
-from collections import deque
 from importlib import import_module
 from itertools import chain, pairwise
 from multiprocessing.connection import Pipe, wait
+from pathlib import Path
 from pkgutil import walk_packages
 
-import pytest
-from _pytest.runner import collect_one_node
 from hypothesis import strategies as st
 
 import postroad
@@ -57,14 +55,10 @@ def is_left_to_processes(session):
 
 
 def _modules(session):
-    """The files in the order of their collection, none of them imported."""
-    nodes = deque(session.perform_collect(genitems=False))
-    while nodes:
-        node = nodes.popleft()
-        if isinstance(node, pytest.Directory):
-            nodes.extendleft(reversed(collect_one_node(node).result))
-        else:
-            yield node
+    """The files, none of them imported."""
+    paths = map(Path, session.config.args)
+    files = chain.from_iterable(sorted(path.rglob("test_*.py")) if path.is_dir() else [path] for path in paths)
+    return session.perform_collect(list(map(str, files)), genitems=False)
 
 
 def _load():

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import NamedTuple
 
 from tests.support.rounds import ended_s, with_rounds
 from tests.truth.chances import could_be
 from tests.truth.rows import Row, case_of, name_of, sender_of
 
 from postroad.models import Sender
-from postroad.simulation import Case, Example
+from postroad.simulation import Case, Example, Step
 from postroad.simulation.paths import every_way
 from postroad.words.outcome import Result
 
@@ -20,8 +21,7 @@ _SLACK_S = 2.0  # a contact so near the end of the window may be in it or not
 _MOST_ATTEMPTS = 6
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """One way the attempts of a message can go inside the window.
 
     `begins` is its first attempt: the class in which messages are counted, for what comes later comes by the clock.
@@ -45,7 +45,7 @@ class Window:
     def __post_init__(self) -> None:
         for way in self._ways:
             first = with_rounds(way, self.sender, self.seconds)
-            self.told.extend(self._from(first, (), 0.0, way.chance, _names(first, self.seconds), 1))
+            self.told.extend(self._from(first, (), 0.0, way.chance, "", 1))
 
     @cached_property
     def _ways(self) -> list[Example]:
@@ -55,7 +55,8 @@ class Window:
     def _from(
         self, way: Example, before: tuple[str, ...], at_s: float, chance: Fraction, begins: str, number: int
     ) -> Iterator[Told]:
-        seen = tuple(name_of(step.address) for step in way.steps if at_s + step.at_s <= self.seconds)
+        seen = [name_of(step.address) for step in way.steps if at_s + step.at_s <= self.seconds]
+        begins = begins or f"{'>'.join(seen)} => {_ENDINGS.get(way.result, 'delivered')}"
         names = (*before, *seen)
         last_s = at_s + (way.steps[len(seen) - 1].at_s if seen else 0.0)
         if len(seen) < len(way.steps) or way.result is not Result.DEFERRED:
@@ -148,15 +149,10 @@ def window_of(row: Row, case: Case | None = None) -> Window:
 
 def _merged(ways: Iterable[Example]) -> list[Example]:
     """Several orders of an answer may give the same contacts."""
-    chances: dict[tuple[object, Result], Fraction] = defaultdict(Fraction)
+    chances: dict[tuple[tuple[Step, ...], Result], list[Fraction]] = {}
     for way in ways:
-        chances[way.steps, way.result] += way.chance
-    return [Example(chance, steps, result) for (steps, result), chance in chances.items()]
-
-
-def _names(way: Example, until_s: float) -> str:
-    outcome = _ENDINGS.get(way.result, "delivered")
-    return f"{'>'.join(name_of(step.address) for step in way.steps if step.at_s <= until_s)} => {outcome}"
+        chances.setdefault((way.steps, way.result), []).append(way.chance)
+    return [Example(sum(parts[1:], parts[0]), *what) for what, parts in chances.items()]
 
 
 def _by_first(sequences: Mapping[str, Fraction | int]) -> dict[str, Fraction]:

@@ -159,12 +159,13 @@ def advise(
         return Advice(before, (), None, None, (), (), ())
     base = with_all_listed(records)
     marks = before.marks if base is records else mark(base, view)
-    trial = _Trial(base, view, check, marks, frozenset(check(records.snapshot)))
+    found = tuple(check(records.snapshot))
+    trial = _Trial(base, view, check, marks, frozenset(found))
     every, apart = (candidates(base, each, _needed(view), taken) for each in (allowed, allowed | {Allowed.SPLIT}))
     choices = () if is_broken(records) else _choices(every)
     edits = next((trial.least(some) for some in choices if trial.is_worth(some)), ())
     if not edits:
-        found, listed = tuple(check(records.snapshot)), unlisted(records)
+        listed = unlisted(records)
         if _has_error(found) or records.unknown or is_broken(records):
             return Advice(before, (), None, None, found, (), (), listed)
         remarks = tuple(_remarks(before, view, allowed, partial(trial.told_apart, before, apart)))
@@ -174,10 +175,18 @@ def advise(
         after = measure(f"{name} after the change", base, view)
         return Advice(before, (), after, difference(before, after), found, reasons, remarks, listed)
     after = measure(f"{name} after the change", trial.records(edits), view)
-    left = tuple(check(after.records.snapshot))
     remarks = tuple(_remarks(after, view, allowed, partial(trial.told_apart, after, apart)))
     proof, first = difference(before, after), tuple(unproven(records, after.records))
-    return Advice(before, edits, after, proof, left, (), (*first, *remarks), unlisted(after.records, records))
+    return Advice(
+        before,
+        edits,
+        after,
+        proof,
+        tuple(check(after.records.snapshot)),
+        (),
+        (*first, *remarks),
+        unlisted(after.records, records),
+    )
 
 
 def _needed(view: Conditions) -> list[int]:
@@ -208,11 +217,14 @@ class _Trial:
     check: Check
     marks: Scores
     troubles: frozenset[CheckTrouble]
+    made: dict[tuple[Edit, ...], Records] = field(default_factory=dict)
     known: dict[tuple[Edit, ...], Scores] = field(default_factory=dict)
 
-    def records(self, edits: Sequence[Edit]) -> Records:
-        """The records after some edits."""
-        return with_all_listed(Records.of(edited(self.before.snapshot, edits)))
+    def records(self, edits: tuple[Edit, ...]) -> Records:
+        """The records after some edits; what was worked out of them is kept there."""
+        if edits not in self.made:
+            self.made[edits] = with_all_listed(Records.of(edited(self.before.snapshot, edits)))
+        return self.made[edits]
 
     def after(self, edits: tuple[Edit, ...]) -> Scores:
         """How they do; what was worked out once is kept."""

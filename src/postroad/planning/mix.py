@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from postroad.models import Basis, EqualsOrder, Sender, Unit
 from postroad.planning.records import Machine, Records
-from postroad.simulation import RANGES, Case, DnsOrder, Example, Forecast, Range, blend, forecast, range_of
+from postroad.simulation import RANGES, Case, DnsOrder, Example, Forecast, Range, blend, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -214,8 +214,7 @@ class Conditions:
     def _forecast(
         self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int = 0
     ) -> Forecast:
-        sender = self.mix.senders[name]
-        found = forecast(self._case(records, name, lost, mode), sender, examples=examples, found=records.found(sender))
+        found = records.forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples)
         self.heard()
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
@@ -10,7 +10,7 @@ from typing import Any
 
 from postroad.models import Sender
 from postroad.routing import Dropped, DropReason, Refusal
-from postroad.simulation import FoundExchangers, MadeExchangers, as_given, exchanges, places
+from postroad.simulation import Case, Forecast, FoundExchangers, MadeExchangers, as_given, exchanges, forecast, places
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
 from postroad.words.trail import Target, labelled
@@ -88,6 +88,9 @@ class Records:
         default_factory=dict, init=False, repr=False, compare=False
     )
     _made: MadeExchangers = field(default_factory=dict, init=False, repr=False, compare=False)
+    _forecasts: dict[Hashable, tuple[Sender, Forecast]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
@@ -151,6 +154,15 @@ class Records:
         known = self._found.get(sender.name)
         if known is None or known[0] is not sender:
             known = self._found[sender.name] = sender, exchanges(self.snapshot, sender, self._made)
+        return known[1]
+
+    def forecast(self, case: Case, sender: Sender, examples: int) -> Forecast:
+        """The forecast of a case of this snapshot, worked out once: what is measured asks for most of them again."""
+        key = case.sender, case.dns_order, frozenset(case.down.items()), examples
+        known = self._forecasts.get(key)
+        if known is None or known[0] is not sender:
+            made = forecast(case, sender, examples=examples, found=self.found(sender))
+            known = self._forecasts[key] = sender, made
         return known[1]
 
     def machines_of(self, addresses: Iterable[Address]) -> frozenset[Machine]:

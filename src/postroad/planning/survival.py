@@ -7,7 +7,7 @@ stops all of a sender's mail: whatever stands on any of its lists. Some mail wai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -106,7 +106,7 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
         grown: dict[object, frozenset[Machine]] = {}
         for lost in edge:
             before = foresee(lost)
-            accepting = _accepting(records, before) - lost
+            accepting = sorted(_accepting(records, before) - lost, key=_number)  # a set has an order for each process
             for machine in accepting if len(accepting) <= MOST_APART else _one_of_each(accepting, before):
                 wider = lost | {machine}
                 after = foresee(wider)
@@ -132,10 +132,10 @@ def _accepting(records: Records, forecast: Forecast) -> frozenset[Machine]:
     return records.machines_of(address for address, chance in forecast.accepted.items() if chance)
 
 
-def _one_of_each(machines: Iterable[Machine], forecast: Forecast) -> list[Machine]:
+def _one_of_each(machines: Sequence[Machine], forecast: Forecast) -> list[Machine]:
     """One of those that are alike: with the same place and families, and the same part of what is sent and taken."""
     kinds: dict[object, Machine] = {}
-    for each in sorted(machines, key=_number):
+    for each in machines:
         place = each.preference, len(each.exchangers), _families(each)
         kinds.setdefault((place, share(forecast.first, each), share(forecast.accepted, each)), each)
     return list(kinds.values())

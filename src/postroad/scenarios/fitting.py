@@ -34,7 +34,7 @@ from postroad.models import (
 from postroad.routing import Status
 from postroad.scenarios.situations import SITUATIONS, V6, Situation
 from postroad.scenarios.trying import HOSTS, Tried, TrySeen
-from postroad.simulation import Case, every_way, forecast
+from postroad.simulation import Case, MadeExchangers, every_way, exchanges, forecast
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
@@ -84,6 +84,7 @@ class SenderEvidence:
     def __init__(self, seen: TrySeen) -> None:
         self.seen = seen
         self._counts = {name: Counter(map(_key, seen.of(name))) for name in seen.snapshots}
+        self._made: dict[str, MadeExchangers] = {name: {} for name in seen.snapshots}  # hundreds of senders ask there
 
     def log_likelihood(self, sender: Sender, names: Iterable[str]) -> float:
         """How likely what was seen in these situations is with a sender."""
@@ -105,12 +106,13 @@ class SenderEvidence:
         numbers = self.seen.numbers[name]
         down = {address: situation.faults[number] for address, number in numbers.items() if number in situation.faults}
         case = Case(self.seen.snapshots[name], sender.name, down=down)
+        found = exchanges(case.snapshot, sender, self._made[name])
         if name in COUNTED:
-            told = forecast(case, sender, examples=0)
+            told = forecast(case, sender, examples=0, found=found)
             result = next((each for each, chance in told.outcome.items() if chance == 1), None)
             return {((told.attempts_max,), result): 1.0} if not told.unable else {}
         chances: dict[Key, float] = defaultdict(float)
-        for way in every_way(case, sender):
+        for way in every_way(case, sender, found):
             steps = [numbers[step.address] for step in way.steps]
             chances[_folded(situation, steps), way.result] += float(way.chance)
         return chances

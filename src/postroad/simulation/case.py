@@ -56,6 +56,10 @@ class Step:
     at_s: float
     waited_s: float
 
+    def __hash__(self) -> int:
+        """By the number of its address, which itself takes long to hash: ways are compared by the ten thousand."""
+        return hash((self.exchange, int(self.address), self.at_s, self.met))
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

@@ -134,6 +134,7 @@ class Contacts:
         self._modes: dict[int, tuple[ModelExchanger, tuple[Mode, ...]]] = {}
         self._made: dict[int, tuple[ModelExchanger, dict[int, list[Node]]]] = {}
         self._of_family: dict[tuple[int, int], tuple[ModelExchanger, ModelExchanger]] = {}
+        self._of_mode: dict[Mode, tuple[tuple[Then, ...], float, bool]] = {}
 
     def modes(self, each: ModelExchanger) -> tuple[Mode, ...]:
         """What its addresses meet."""
@@ -165,7 +166,10 @@ class Contacts:
             contacts: dict[int, list[Node]] = {4: [], 6: []}
             for place, (address, met) in enumerate(zip(first.addresses, self.modes(first), strict=True)):
                 members = [each.targets[place] for each in alike]
-                ends = [self._contact(met, turn, members, first, shared) for turn in range(self._ways(met))]
+                is_shared = bool(shared) and address in shared  # an address takes long to hash
+                ends = [
+                    self._contact(met, turn, members, first, is_shared=is_shared) for turn in range(self._ways(met))
+                ]
                 contacts[address.version].append(ends[0] if len(ends) == 1 else Pick(tuple((end, 1) for end in ends)))
             self._made[id(first)] = first, contacts
         return self._made[id(first)][1]
@@ -179,19 +183,26 @@ class Contacts:
         return len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
 
     def _contact(
-        self, met: Mode, turn: int, members: list[Target], first: ModelExchanger, shared: set[Address]
+        self, met: Mode, turn: int, members: list[Target], first: ModelExchanger, *, is_shared: bool
     ) -> ModelContact:
-        sender, target, alone = self._sender, members[0], self.is_alone(first)
-        thens = thens_of(sender, met)
+        alone = self.is_alone(first)
+        thens, wait_s, silent = self._known(met)
         then = then_of(thens[turn % len(thens)], alone=alone)
-        wait_s, is_shared = lasts_s(sender, met), target.address in shared
-        return ModelContact(target, met, then, wait_s, is_shared, alone, turn, _is_silent(sender, met), [*members])
+        return ModelContact(members[0], met, then, wait_s, is_shared, alone, turn, silent, [*members])
 
     def _ways(self, met: Mode) -> int:
         """In how many ways a contact may turn out, once it is known or not yet known what it meets."""
         if self._is_open:
             return 2 if self._sender.races else 1
-        return len(thens_of(self._sender, met))
+        return len(self._known(met)[0])
+
+    def _known(self, met: Mode) -> tuple[tuple[Then, ...], float, bool]:
+        """What comes of it, how long it takes, and whether others may be contacted beside it: worked out once."""
+        known = self._of_mode.get(met)
+        if known is None:
+            sender = self._sender
+            known = self._of_mode[met] = thens_of(sender, met), lasts_s(sender, met), _is_silent(sender, met)
+        return known
 
 
 def thens_of(sender: Sender, met: Mode) -> tuple[Then, ...]:

@@ -176,11 +176,12 @@ def _front_of_row(items: tuple[Node, ...]) -> Iterator[Front]:
 
 def _front_of_bag(kinds: tuple[tuple[Node, int], ...]) -> Iterator[Front]:
     total = sum(count for _item, count in kinds)
+    shares = {count: Fraction(count, total) for count in {count for _item, count in kinds}}  # most have the same
     for place, (item, count) in enumerate(kinds):
         fewer = ((item, count - 1),) if count > 1 else ()
         others = _bag((*kinds[:place], *fewer, *kinds[place + 1 :]))
         for chance, leaf, rest in front(item):
-            yield times(Fraction(count, total), chance), leaf, row((rest, others))
+            yield times(shares[count], chance), leaf, row((rest, others))
 
 
 def _front_of_pass(node: Pass) -> Iterator[Front]:

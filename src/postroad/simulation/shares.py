@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.case import Case, DeliveryWaits, Forecast, Questions, Shares
 from postroad.simulation.contacts import ModelContact, ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
+from postroad.simulation.orders import WHOLE
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
@@ -35,7 +36,7 @@ MOST_CONTACTS = 25_000  # of all plans of a forecast: beyond, a part of the plan
 class _Arrived:
     """How likely a place is, with the seconds until there: their mean times the chance, and the most."""
 
-    chance: Fraction = ZERO
+    chance: Fraction
     time: float = 0.0
     worst_s: float = 0.0
 
@@ -49,8 +50,8 @@ class _Arrived:
 class _Sums:
     """What is added up over all ways an attempt can go."""
 
-    accepted: dict[ModelContact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
-    ended: dict[tuple[Result, int], Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # by contacts too
+    accepted: dict[ModelContact, Fraction] = field(default_factory=dict)
+    ended: dict[tuple[Result, int], Fraction] = field(default_factory=dict)  # by contacts too
     delay_s: float = 0.0
     worst_s: float = 0.0
     taken_s: float = 0.0  # of what is delivered
@@ -58,24 +59,21 @@ class _Sums:
     hosts: Fraction = ZERO  # entered, for those who ask DNS only then
 
     def end(self, result: Result, chance: Fraction, contacts: int, time: float, worst_s: float) -> None:
-        self.ended[result, contacts] += chance
+        _put(self.ended, (result, contacts), chance)
         self.delay_s += time
         self.worst_s = max(self.worst_s, worst_s)
         if result is Result.DELIVERED:
             self.taken_s += time
             self.taken_worst_s = max(self.taken_worst_s, worst_s)
 
-    @property
-    def taken(self) -> DeliveryWaits | None:
-        part = float(self.outcome[Result.DELIVERED])
-        return DeliveryWaits(self.taken_s / part, self.taken_worst_s) if part else None
+    def taken(self, part: Fraction) -> DeliveryWaits | None:
+        """The same of mail that gets through, of which this is the part."""
+        return DeliveryWaits(self.taken_s / float(part), self.taken_worst_s) if part else None
 
     @property
     def outcome(self) -> dict[Result, Fraction]:
-        return {
-            result: sum((chance for (each, _made), chance in self.ended.items() if each is result), ZERO)
-            for result in _RESULTS
-        }
+        ended = _summed((result, chance) for (result, _made), chance in self.ended.items())
+        return dict.fromkeys(_RESULTS, ZERO) | ended
 
     @property
     def attempts(self) -> Fraction:
@@ -99,17 +97,19 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
         return _ours(case, sender, examples)
     sums = _Sums()
     limits = counted(case, sender, found)
-    counts = Counter(plans(case, sender, found, limits, alike=True, nameless=bool(case.down)))
+    every = plans(case, sender, found, limits, alike=True, nameless=bool(case.down))
+    counts = Counter(every)
     part = _part(counts, case, found)
     for levels, count in part.items():
         _add_up(Steps(sender, levels, limits), Fraction(count, part.total()), sums)
-    first = partial(_first, case, sender, found, limits)
+    outcome = sums.outcome
+    first = cache(partial(_first, case, sender, found, limits, () if case.down else every))
     return Forecast(
         case,
         first=Shares(lambda: _by(_ADDRESS, first())),
         accepted=Shares(lambda: _by(_ADDRESS, sums.accepted)),
         hosts=Shares(lambda: _by(_EXCHANGE, first())),
-        outcome=sums.outcome,
+        outcome=outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
         delay_mean_s=sums.delay_s,
@@ -118,7 +118,7 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
         asked=asked_names(found),
         examples=some_examples(case, sender, found, limits, examples),
         sampled=part is not counts or is_sampled(case, sender, found),
-        taken=sums.taken,
+        taken=sums.taken(outcome[Result.DELIVERED]),
     )
 
 
@@ -138,18 +138,24 @@ def _part(
 
 
 def _first(
-    case: Case, sender: Sender, found: tuple[ModelExchanger, ...], limits: CountedLimits
+    case: Case,
+    sender: Sender,
+    found: tuple[ModelExchanger, ...],
+    limits: CountedLimits,
+    named: Sequence[tuple[ArrangedLevel, ...]],
 ) -> dict[ModelContact, Fraction]:
-    """The first contacts: of all places of an attempt only its start must tell servers by their names."""
-    every = plans(case, sender, found, limits, alike=True)
+    """The first contacts: of all places of an attempt only its start must tell servers by their names.
+
+    `named`: the plans, if they do.
+    """
+    every = named or plans(case, sender, found, limits, alike=True)
     first: dict[ModelContact, Fraction] = {}
     each_plan = Fraction(1, len(every))
     for levels in every:
         steps = Steps(sender, levels, limits)
         for each in steps.nexts(steps.start()):
             if each.contact:
-                chance = each.chance * each_plan
-                first[each.contact] = first[each.contact] + chance if each.contact in first else chance
+                _put(first, each.contact, each.chance * each_plan)
     return first
 
 
@@ -197,7 +203,7 @@ def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
     here = {steps.start(): _Arrived(chance)}
     contacts = 0
     while here:
-        ahead: dict[Position, _Arrived] = defaultdict(_Arrived)
+        ahead: dict[Position, _Arrived] = {}
         for place, arrived in here.items():
             _add_place(steps, place, arrived, contacts, sums, ahead)
         here = ahead
@@ -208,10 +214,11 @@ def _add_place(
     steps: Steps, place: Position, arrived: _Arrived, contacts: int, sums: _Sums, ahead: dict[Position, _Arrived]
 ) -> None:
     for share, contact, then, pause_s, entered in steps.nexts(place):
-        chance = arrived.chance * share
+        chance, time, worst_s = arrived.chance, arrived.time, arrived.worst_s + pause_s
+        if share is not WHOLE:
+            chance, time = chance * share, time * float(share)
         if entered and not steps.asks_eagerly:
             sums.hosts += chance * (entered - bool(contact and contact.target.is_nameless))
-        time, worst_s = arrived.time * float(share), arrived.worst_s + pause_s
         if pause_s:
             time += float(chance) * pause_s
         if contact is None:
@@ -219,10 +226,14 @@ def _add_place(
             continue
         result, took_s, reached = steps.after(then, contact)
         if result is None:
-            ahead[reached].add(chance, time, worst_s)
+            known = ahead.get(reached)
+            if known is None:
+                ahead[reached] = _Arrived(chance, time, worst_s)
+            else:
+                known.add(chance, time, worst_s)
             continue
         if result is Result.DELIVERED:
-            sums.accepted[contact] += chance
+            _put(sums.accepted, contact, chance)
         made = contacts + 1 + (contact.then is Then.RECONNECT_IN_CLEAR)
         sums.end(result, chance, made, time + float(chance) * took_s, worst_s + took_s)
 
@@ -270,11 +281,16 @@ def _joined(key: Callable[[Target], K], chances: Mapping[Target, Fraction]) -> d
 def _summed(chances: Iterable[tuple[K, Fraction]]) -> dict[K, Fraction]:
     shares: dict[K, Fraction] = {}
     for what, chance in chances:
-        count = len(shares)
-        known = shares.setdefault(what, chance)  # most are new: hashed once
-        if len(shares) == count:
-            shares[what] = known + chance
+        _put(shares, what, chance)
     return shares
+
+
+def _put(shares: dict[K, Fraction], what: K, chance: Fraction) -> None:
+    """Add a chance to what has one already, or none: most are new, and hashed once."""
+    count = len(shares)
+    known = shares.setdefault(what, chance)
+    if len(shares) == count:
+        shares[what] = known + chance
 
 
 def _questions(sender: Sender, names: int, entered: Fraction) -> Questions:

@@ -173,7 +173,7 @@ class Steps:
         tally, limits = place.tally, self.sender.limits
         address = contact.target.address
         is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
-        if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
+        if (tally.tried and address in tally.tried) or (not is_full and self._has_its_share(address, tally)):
             return _Going(place, entered)
         if (self._limits.sessions and tally.sessions == limits.sessions) or (is_full and limits.later is Later.NOTHING):
             return self._stop(place, entered)

@@ -1,6 +1,7 @@
 """The answers about the reference set-ups: what they say follows from the numbers, whoever sends."""
 
 import re
+from functools import cache
 
 from tests.support.plans import INTERNET, only
 
@@ -11,13 +12,18 @@ from postroad.planning.setups import SETUPS
 from postroad.simulation import SENDERS
 
 
+@cache
+def _records(name):
+    return records_of(name, None, (), ())
+
+
 def _answers(view):
-    cards = {name: measure(name, records_of(name, None, (), ()), view) for name in SETUPS}
+    cards = {name: measure(name, _records(name), view) for name in SETUPS}
     return {each.question: each.answer for each in answer_all(cards, view)}
 
 
 def _second(view):
-    cards = {name: measure(name, records_of(name, None, (), ()), view) for name in ("t1", "t2")}
+    cards = {name: measure(name, _records(name), view) for name in ("t1", "t2")}
     return next(answers._second(cards, view))
 
 

@@ -20,6 +20,7 @@ from postroad.rules import Evidence, run
 ZONES = Path(plans.__file__).parent / "zones"
 
 
+@cache
 def _records(name):
     path = ZONES / f"{name}.zone"
     domain = path.read_text().split("$ORIGIN ")[1].split("\n")[0].rstrip(".")

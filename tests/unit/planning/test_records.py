@@ -1,6 +1,7 @@
 """What a snapshot's records are: machines, networks, lines, and what they cost in DNS."""
 
 from dataclasses import replace
+from itertools import product
 
 import dns.message
 import dns.rrset
@@ -14,6 +15,8 @@ from postroad.planning import Records, measure, part_delivered
 from postroad.planning.goals import Goal, verdict
 from postroad.planning.traffic import Tariff
 from postroad.routing import decide
+from postroad.simulation import Case, DnsOrder, forecast
+from postroad.words.faults import Mode
 
 
 def _machines(zone):
@@ -38,6 +41,18 @@ def _machines(zone):
 def test_what_is_lost_at_once_is_one_machine(zone, expected):
     """Both families of a host are one machine, and so is one address under several names; two of a family are two."""
     assert expected == len(_machines(zone))
+
+
+def test_a_forecast_that_is_kept_is_that_of_its_case():
+    """Whoever sends, whatever order DNS has, whatever is down and how, and with as many examples as are asked for."""
+    known, (first, _) = Records.of(planned(T1)), records(T1).machines
+    downs = [dict.fromkeys(first.addresses, mode) for mode in (Mode.REFUSE, Mode.BLACKHOLE)]
+    for name, order, down, examples in product(("haraka", "dns-order"), DnsOrder, ({}, *downs), (0, 1)):
+        case = Case(known.snapshot, name, order, down)
+        fresh, kept = forecast(case, SENDERS[name], examples=examples), known.forecast(case, SENDERS[name], examples)
+        assert (case, fresh.examples, fresh.delay_worst_s) == (kept.case, kept.examples, kept.delay_worst_s)
+        assert (fresh.first, fresh.outcome) == (kept.first, kept.outcome)
+        assert kept is known.forecast(case, SENDERS[name], examples)
 
 
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "10.0.0.1", "127.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1"]

@@ -90,17 +90,18 @@ def test_weights_are_exact_odds():
 
 
 @pytest.mark.parametrize("weights", [(3, 1), (5, 3, 2)])
-def test_ten_thousand_draws_follow_the_weights(weights):
+def test_three_thousand_draws_follow_the_weights(weights):
     """The seeded draw agrees with the exact odds: chi-square below its 0.1 % point."""
     route = _weights(*weights)
-    firsts = Counter(draw(route, RFC5321, Random(seed)).targets[0].exchange for seed in range(10_000))
-    expected = {name: float(share * 10_000) for name, share in odds(route, RFC5321).hosts.items()}
+    firsts = Counter(draw(route, RFC5321, Random(seed)).targets[0].exchange for seed in range(3000))
+    expected = {name: float(share * 3000) for name, share in odds(route, RFC5321).hosts.items()}
     assert CHI_SQUARE_999[len(weights) - 1] > sum((firsts[n] - count) ** 2 / count for n, count in expected.items())
 
 
 def test_what_is_left_is_drawn_by_weight_again():
     """When the first host is down its mail goes to the others by their weights, not to the next in a list."""
-    plans = [draw(_weights(4, 3, 1), RFC5321, Random(seed)) for seed in range(4000)]
+    route = _weights(4, 3, 1)
+    plans = [draw(route, RFC5321, Random(seed)) for seed in range(2000)]
     seconds = Counter(plan.targets[1].exchange for plan in plans if plan.targets[0].exchange == "h0")
     total = seconds.total()
     assert CHI_SQUARE_999[1] > sum(

@@ -48,12 +48,12 @@ def test_the_same_seed_gives_the_same_result(sender):
 def test_slices_change_nothing(sender, monkeypatch):
     """A message's fate depends on its number, not on what is simulated beside it."""
     question = trial(
-        T1, sender, Workload(400, sources=7), outages=(Outage(FIRST, until_s=HOUR_S),), greylist=Greylist(),
+        T1, sender, Workload(200, sources=7), outages=(Outage(FIRST, until_s=HOUR_S),), greylist=Greylist(),
         dns_order=DnsOrder.CACHED,
     )  # fmt: skip
     whole = run(question, 1)
     monkeypatch.setattr(play, "_SLICE", 37)
-    monkeypatch.setattr(play, "_CHAINED", 120)
+    monkeypatch.setattr(play, "_CHAINED", 60)
     cut = run(question, 1)
     assert (whole.first, whole.outcome, whole.questions) == (cut.first, cut.outcome, cut.questions)
     assert whole.windows == cut.windows
@@ -77,7 +77,7 @@ KEEPERS = [name for name, sender in SENDERS.items() if sender.reuse.messages != 
     st.sampled_from(KEEPERS),
     st.builds(
         Workload,
-        st.integers(1, 400),
+        st.integers(1, 150),
         st.sampled_from([0.5, 60.0, 3600.0]),
         st.integers(1, 9),
         together=st.integers(1, 3),
@@ -163,7 +163,7 @@ def test_a_cache_asks_once_in_a_ttl():
 
 def test_who_asks_late_asks_less():
     """Who asks for the addresses of exchangers it contacts asks for one, with a primary that answers: sendmail."""
-    found = run(trial(T5, "sendmail", Workload(3600, over_s=HOUR_S, sources=1)), 1).questions
+    found = run(trial(T5, "sendmail", Workload(360, over_s=HOUR_S, sources=1)), 1).questions
     assert found.mx * 2 == found.a  # of the exchanger, and of the domain itself
 
 
@@ -199,7 +199,7 @@ def test_others_choose_anew(sender):
 
 def test_what_is_remembered_is_forgotten():
     """Exim asks again after 15 minutes: five times in an hour, not once a message."""
-    load = Workload(900, over_s=HOUR_S, sources=1)
+    load = Workload(240, over_s=HOUR_S, sources=1)
     found = run(trial(T5, "exim", load, outages=(Outage(FIRST),)), 1)
     assert 4 == contacts(found, FIRST)
 
@@ -327,15 +327,15 @@ def test_a_hundred_exchangers_are_no_burden():
 
 @pytest.mark.parametrize(("sender", "at_one"), [("exim", True), ("sendmail", True), ("rfc5321", False)])
 def test_one_run_over_the_queue_is_one_draw(sender, at_one):
-    """Measured: all 60 messages of a queue run of exim or sendmail went to one of two equals, now this, now that."""
-    load, away = Workload(60, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    """Measured: all messages of a queue run of exim or sendmail went to one of two equals, now this, now that."""
+    load, away = Workload(20, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
     shares = [run(trial(T1, sender, load, outages=away), seed).accepted[FIRST].value for seed in range(5, 9)]
     assert at_one is ({0.0, 1.0} == set(shares))
 
 
 def test_a_timetable_of_ones_own_has_no_queue_runs():
     """Who says when mail is tried again has it tried then."""
-    load, away = Workload(60, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    load, away = Workload(20, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
     tried = run(trial(T1, "exim", load, outages=away, schedule=SCHEDULES["postfix"]), 1)
     assert 0 < tried.accepted[FIRST].value < 1
 
