@@ -127,7 +127,7 @@ def _check(how: Mapping[str, object], mode: object) -> None:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             fix = f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
-            raise ImproperlyConfigured(f"POSTROAD: {key!r} is no key of mode {mode!r}; {fix}")
+            raise ImproperlyConfigured(f"POSTROAD: {key!r} is not a key of mode {mode!r}; {fix}")
 
 
 def _options(how: Mapping[str, Any]) -> SendOptions:

@@ -50,7 +50,7 @@ def test_example_of_rewriting_does_what_its_page_says():
     blocks = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert [] == [block for block in blocks if block.strip() not in file.read_text()]
     config = load(file)
-    rewriting = rewriting_of(config, "web3")
+    rewriting = rewriting_of(config.rewrite, config.relay.senders, "web3")
     rows = re.findall(r"^\| `(.*?@.*?)` \| `(.*?)` \|", page, re.MULTILINE)
     assert dict(rows) == {was: str(rewriting.rules.rewritten(parse_mailbox(was))) for was, _ in rows}
     refused = rewriting.of(SenderIdentity(user="web")).refusal(parse_mailbox("boss@example.com"))

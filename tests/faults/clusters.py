@@ -64,9 +64,10 @@ async def database(scale):
     async with Stage("database", 42, scale, nodes=2, constants=constants) as stage:
         await _open(stage)
         async with stage.load(connections=stage.scale.senders):
-            for number in range(scale.kills):
-                await _some_mail(stage)
-                await (_cut, _crash)[number % 2](stage)
+            for _ in range((scale.kills + 1) // 2):
+                for disaster in (_cut, _crash):
+                    await _some_mail(stage)
+                    await disaster(stage)
             await _be_away(stage)
             await _some_mail(stage)
         stage.be(Mood.TAKE)

@@ -9,6 +9,7 @@ from tests.faults.stage import Stage
 MOST = 400  # messages accepted in one life
 MOST_S = 0.8  # of a life that is ended while it begins
 EARLY = 0.2  # of the kills do so: they hit the recovery from the kill before
+PAUSE_S = 0.05  # before a final dot is answered, at most: a kill finds some that wait for that
 
 
 async def kill(scale):
@@ -38,7 +39,7 @@ async def worker(scale):
 
 async def _play(stage, disaster):
     for sink in stage.sinks:
-        sink.pause_s = 0.02
+        sink.pause_s = PAUSE_S
     stage.be(*[Mood.TAKE] * 9, Mood.DEFER)
     async with stage.load(connections=stage.scale.senders):
         for _ in range(stage.scale.kills):
@@ -52,7 +53,7 @@ async def _play(stage, disaster):
 
 
 async def _live_and_die(stage):
-    if stage.rng.random() < EARLY:
+    if stage.figures.kills and stage.rng.random() < EARLY:
         stage.relay.spawn()
         await asyncio.sleep(stage.rng.uniform(0, MOST_S))
     else:

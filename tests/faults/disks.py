@@ -1,5 +1,6 @@
 """No room for the spool: a full file system, one that others fill, and a quota."""
 
+import asyncio
 import contextlib
 import os
 import resource
@@ -61,18 +62,18 @@ async def _fill_disk(stage):
 
 async def _fill_and_kill(stage):
     """Mail flows all the time. While the disk is full the one that delivers is killed, and the next one with it."""
-    for sink in stage.sinks:
-        sink.pause_s = 0.02
     stage.letters = Letters(stage.rng, big=0)
     replies, ballast = stage.ledger.replies, stage.spool / "other.log"
     await stage.relay.start()
-    async with stage.load(connections=20):
+    async with stage.load(connections=stage.scale.senders):
         for _ in range(max(1, stage.scale.kills // KILLS_TO_A_FILLING)):
+            await asyncio.gather(*(sink.hold() for sink in stage.sinks))  # what is on its way stays so
             await stage.accepted(100)
             _write_until_full(ballast)
             for _ in range(2):
                 await _refused(stage, 20)
                 await stage.kill_deliverer()
+            await asyncio.gather(*(sink.release() for sink in stage.sinks))
             await _refused(stage, 20)
             ballast.unlink()
     stage.figures.must(set(replies) <= {452}, f"clients were told {dict(replies)}")
@@ -83,7 +84,7 @@ async def _fill_and_kill(stage):
 async def _refused(stage, more):
     """Wait until clients were refused so many times more."""
     replies = stage.ledger.replies
-    wanted = replies[452] + more
+    wanted = replies[452] + stage.part_of(more)
     is_full = await until(lambda: replies[452] >= wanted, lambda: (len(stage.ledger.accepted), replies[452]))
     stage.figures.must(is_full, f"clients were not told of the want of room: {dict(replies)}")
 
@@ -97,7 +98,8 @@ async def _starve(stage):
     ballast = stage.spool / "other.log"
     _write_until_full(ballast)
     deferred = sum(sink.deferred for sink in stage.sinks)
-    await until(lambda: sum(sink.deferred for sink in stage.sinks) > deferred + 200)  # each is settled on the full disk
+    enough = deferred + stage.part_of(200)
+    await until(lambda: sum(sink.deferred for sink in stage.sinks) > enough)  # each is settled on the full disk
     stage.be(Mood.TAKE)
     await stage.drain()
     stage.figures.notes["free_at_the_end"] = os.statvfs(stage.spool).f_bavail

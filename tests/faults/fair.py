@@ -117,7 +117,8 @@ async def tarpits(scale):
     """Domains whose hosts are silent, or drip, stop nobody else: all other mail arrives while theirs waits."""
     pits = {f"pit{number}.example": f"{scale.world.net(131)}{1 + number}" for number in range(scale.pits)}
     zone = "".join(f"{name}. IN MX 10 m.{name}.\nm.{name}. IN A {host}\n" for name, host in pits.items())
-    async with Stage("tarpits", 31, scale, settings=NEVER, zone=zone) as stage, _open(pits.values(), stage.port):
+    settings = NEVER | {"drain": "1s"}  # at the end it waits so long for the pits
+    async with Stage("tarpits", 31, scale, settings=settings, zone=zone) as stage, _open(pits.values(), stage.port):
         await stage.relay.start()
         await _send(stage, [f"m{number}@{name}" for name in pits for number in range(EACH)])
         waits = await deliver(stage, [f"m{number}@one.example" for number in range(stage.scale.singles)])

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.faults.books import LOOK_S, until
+from tests.faults.crashes import PAUSE_S
 from tests.faults.sinks import Mood
 from tests.faults.stage import Stage
 
@@ -23,11 +24,13 @@ async def reroute(scale):
         for sink in refusing:
             sink.moods = (Mood.NO_RCPT, Mood.NO_RCPT, Mood.NO_DOT, Mood.NO_DOT, Mood.TAKE, Mood.DEFER)
         other.moods = (*[Mood.TAKE] * 3, Mood.DEFER)
-        other.pause_s = 0.02
+        other.pause_s = PAUSE_S
         await stage.relay.start()
         async with stage.load(connections=5):
             for _ in range(scale.kills):
                 await _refused(stage, refusing)
+                await until(lambda: other.sessions, stage.ledger.taken.total)
+                await asyncio.sleep(stage.rng.uniform(0, LOOK_S))
                 await stage.kill()
                 await stage.relay.start()
             took = await until(lambda: _rerouted(other), stage.ledger.taken.total)
@@ -43,7 +46,6 @@ def _rerouted(other):
 
 
 async def _refused(stage, refusing):
-    """Wait until some more is refused, and for as long as it may take to be on its other way."""
+    """Wait until some more is refused."""
     wanted = sum(sink.refused for sink in refusing) + stage.rng.randrange(1, MOST)
     await until(lambda: sum(sink.refused for sink in refusing) >= wanted, stage.ledger.taken.total)
-    await asyncio.sleep(stage.rng.uniform(0, LOOK_S))

@@ -48,7 +48,7 @@ async def _mourn(stage, dead, living, prefix):
 
 async def _warm(stage, sink):
     """Until it has taken some mail, and nothing is under way."""
-    enough = sink.taken + WARM
+    enough = sink.taken + stage.part_of(WARM)
     async with stage.load(connections=5):
         await until(lambda: sink.taken >= enough, lambda: len(stage.ledger.accepted))
     await until(lambda: not stage.ledger.missing, lambda: len(stage.ledger.missing))

@@ -64,15 +64,15 @@ class FolderSpool:
 
 
 class DatabaseSpool:
-    """A database on a server of its own, which has fsync on. In memory: what ends is a process, not the machine."""
+    """A database on a server of its own, which has fsync on. `is_copied`: what is in it, of that of a run of tests."""
 
-    def __init__(self, folder, *, in_memory, is_pooled):
+    def __init__(self, folder, *, is_copied, is_pooled):
         # Of an extra: a run without it has folders
-        from tests.support.memory import fast_folder
         from tests.support.postgres import Server
 
-        root = fast_folder() / folder.name if in_memory else folder / "server"
+        root = folder / "server"
         self.server = Server(root)
+        self._is_copied = is_copied
         self.where = self.server.url()
         self.pooler = root / "bouncer" if is_pooled else None  # the folder of its socket
         through = self.where.replace(f"host={root}", f"host={self.pooler}&port=6432")
@@ -87,8 +87,16 @@ class DatabaseSpool:
         with _MAKING:
             self._make_alone()
 
+    def _make_server(self):
+        from tests.support.postgres import shared
+
+        if self._is_copied:
+            self.server.make_like(shared())
+        else:
+            self.server.make()
+
     def _make_alone(self):
-        self.server.make()
+        self._make_server()
         self.server.start()
         if self.pooler:
             from tests.support import bouncer
@@ -137,11 +145,11 @@ class DatabaseSpool:
             await db.close()
 
 
-def spool_of(kind, folder, *, in_memory):
+def spool_of(kind, folder, *, is_copied):
     """One of a kind."""
     if kind == FOLDER:
         return FolderSpool(folder)
-    return DatabaseSpool(folder, in_memory=in_memory, is_pooled=kind == POOLED)
+    return DatabaseSpool(folder, is_copied=is_copied, is_pooled=kind == POOLED)
 
 
 async def _claimed(where):

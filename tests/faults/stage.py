@@ -66,17 +66,17 @@ class Scale:
 
 
 SHORT = Scale(
-    kills=2,
-    seconds=0.3,
-    part=0.3,
+    kills=1,
+    seconds=0.2,
+    part=0.15,
     senders=5,
-    rest_s=0.04,
-    crowd=150,
+    rest_s=0.05,
+    crowd=120,
     pits=40,
-    mountain=2000,
-    singles=40,
-    burst=500,
-    mourned=10,
+    mountain=1000,
+    singles=20,
+    burst=250,
+    mourned=5,
     penalty_s=0.3,
     is_forked=True,
 )
@@ -101,7 +101,7 @@ class Stage:
         self.ledger = Ledger()
         self.letters = Letters(self.rng)
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-faults-"))
-        self.store = spool_of(scale.spool, self.folder, in_memory=scale.is_forked)
+        self.store = spool_of(scale.spool, self.folder, is_copied=scale.is_forked)
         self.sinks = [self.world.sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
         self.port = free_port([str(sink.address) for sink in self.sinks])
         more = settings(self.port) if callable(settings) else settings or {}
@@ -147,9 +147,13 @@ class Stage:
         for sink in self.sinks:
             sink.moods = moods
 
+    def part_of(self, count):
+        """What this scale has in place of so many messages."""
+        return math.ceil(count * self.scale.part)
+
     async def accepted(self, more):
         """Wait until so many more are accepted, or the part of them that this scale has."""
-        wanted = len(self.ledger.accepted) + math.ceil(more * self.scale.part)
+        wanted = len(self.ledger.accepted) + self.part_of(more)
         if not await until(lambda: len(self.ledger.accepted) >= wanted, lambda: len(self.ledger.accepted)):
             self.figures.must(holds=False, otherwise=f"no mail is accepted any more: {dict(self.ledger.replies)}")
 

@@ -51,6 +51,8 @@ mydestination =
 alias_maps =
 local_recipient_maps =
 smtpd_recipient_restrictions = permit_mynetworks, reject
+smtpd_error_sleep_time = 0
+in_flow_delay = 0
 message_size_limit = 50000000
 mailbox_size_limit = 0
 """
@@ -213,7 +215,8 @@ def _chain(folder, name):
 def run_postfix(folder, settings, doors):
     """Postfix with these settings and services beside the usual ones. Not ready yet."""
     laid = lay_postfix(folder, settings, doors)
-    return Process(folder, laid.command, env=laid.surroundings)
+    # It ends with a signal to its own group, and waits for a second where it has none
+    return Process(folder, laid.command, env=laid.surroundings, process_group=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,7 @@ def lay_postfix(folder, settings, doors):
     give_away(folder / "data")
     usual = POSTFIX.format(peers=PEERS, folder=folder, others=OTHERS)
     (folder / "etc/main.cf").write_text(usual + settings)
+    os.utime(folder / "etc/main.cf", (0, 0))  # Postfix waits for a second after somebody wrote it
     (folder / "etc/master.cf").write_text(doors + SERVICES)
     surroundings = environment(MAIL_CONFIG=folder / "etc", POSTLOG_SERVICE="postlog", POSTLOG_HOSTNAME="postfix")
     return Laid([PEERS / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"], surroundings)

@@ -2,13 +2,12 @@
 
 import json
 import shlex
-import subprocess
-import sys
 
 import pytest
 from tests.interop import servers
 from tests.interop.conftest import folder_for_others
 from tests.interop.packages import PEERS, environment, want_packages, want_root
+from tests.support.forked import run
 
 pytestmark = pytest.mark.root
 # Situations whose end is seen, however slow the machine: Exim's command ends with its attempt, Postfix takes none here
@@ -49,13 +48,11 @@ def _tried(situations, command, daemon=()):
     only = [word for name in situations for word in ("--only", name)]
     behind = ["--daemon", shlex.join(map(str, daemon))] if daemon else []
     words = [*only, *behind, "--settle", "100" if daemon else "0.1", "--json", "--", *map(str, command)]
-    done = subprocess.run(
-        [sys.executable, "-m", "postroad", "lab", "try", *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode == 3:
-        pytest.skip(done.stderr)
-    assert 0 == done.returncode, done.stderr
-    return json.loads(done.stdout)
+    ended = run(["lab", "try", *words])
+    if ended.status == 3:
+        pytest.skip(ended.stderr)
+    assert 0 == ended.status, ended.stderr
+    return json.loads(ended.stdout)
 
 
 def _unexplained(told, sender):

@@ -4,7 +4,7 @@ from fractions import Fraction
 from ipaddress import ip_address
 
 from postroad.planning.scorecard import FAULTS
-from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.case import Case, DnsOrder, Example, Forecast, Questions, Step
 from postroad.views.html import answer
 from postroad.views.pictures.picture import Picture
 from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, ZoneLines

@@ -53,7 +53,7 @@ def fill(folder):
     """Another program writes until not an octet is free; how many it wrote."""
     with (folder / "other.log").open("ab", buffering=0) as log:
         try:
-            while log.write(bytes(4096)):
+            while log.write(bytes(MIB)):  # as much of it as there is room for
                 pass
         except OSError:
             return log.tell()

@@ -13,7 +13,7 @@ from postroad.planning import Conditions, Mix, Records, advise
 from postroad.routing import decide
 from postroad.rules import Evidence
 from postroad.simulation import MIXES, SENDERS
-from postroad.simulation.nouns import Case, Example, Forecast, Questions, Step
+from postroad.simulation.case import Case, Example, Forecast, Questions, Step
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 

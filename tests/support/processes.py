@@ -5,21 +5,21 @@ import os
 import signal
 import struct
 import traceback
-from collections import deque
 from importlib import import_module
 from itertools import chain, pairwise
 from multiprocessing.connection import Pipe, wait
+from pathlib import Path
 from pkgutil import walk_packages
 
-import pytest
-from _pytest.runner import collect_one_node
 from hypothesis import strategies as st
 
 import postroad
 
 NUMBER = struct.Struct("H")
+MANY = 50  # files: so many import most of what there is
+PEERS = ("aiosmtpd", "exim", "opendkim", "postfix", "protected", "python", "rspamd", "swaks")
 TOGETHER = {  # in one process
-    "tests/interop/": "interop",  # these share servers on fixed ports
+    **{f"tests/interop/test_{name}.py": "interop" for name in PEERS},  # these share servers
     "tests/test_layers.py": "sources",  # these read all our files, and parse each once
     "tests/docs/test_glossary.py": "sources",
     "tests/docs/test_rfc.py": "sources",
@@ -31,7 +31,8 @@ TOGETHER = {  # in one process
 def run_tests(session, processes):
     """Each process takes the tests of a file, so that what they share is made once, and then those of the next."""
     files = _by_file(session.items or _modules(session))
-    _load()
+    if len(files) >= MANY:
+        _load()
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
     queue, children = _queue(len(files)), {}
     try:
@@ -54,14 +55,10 @@ def is_left_to_processes(session):
 
 
 def _modules(session):
-    """The files in the order of their collection, none of them imported."""
-    nodes = deque(session.perform_collect(genitems=False))
-    while nodes:
-        node = nodes.popleft()
-        if isinstance(node, pytest.Directory):
-            nodes.extendleft(reversed(collect_one_node(node).result))
-        else:
-            yield node
+    """The files, none of them imported."""
+    paths = map(Path, session.config.args)
+    files = chain.from_iterable(sorted(path.rglob("test_*.py")) if path.is_dir() else [path] for path in paths)
+    return session.perform_collect(list(map(str, files)), genitems=False)
 
 
 def _load():

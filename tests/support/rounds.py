@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from postroad.models import Rounds, Sender
-from postroad.simulation.nouns import Example, Step
+from postroad.simulation.case import Example, Step
 from postroad.simulation.trials.rounds import UNREACHED
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result

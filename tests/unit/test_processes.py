@@ -16,7 +16,7 @@ ENDS = "import os\ndef test_ends():\n    os._exit({status})\ndef test_after():\n
 def _run(folder, **files):
     for name, text in files.items():
         (folder / f"test_{name}.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "tests.conftest", "--processes", "4"]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "tests.conftest", "--processes", "3"]
     done = subprocess.run([*command, folder], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return done.returncode, done.stdout
 

@@ -13,6 +13,9 @@ HEAD = "$TTL 60\n$ORIGIN example.com.\n@ SOA ns h 1 2 3 4 60\n"
 HOSTS = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 127.0.0.11\nmx2 A 127.0.0.12\n"
 STS = 'mta-sts A 127.0.0.80\n_mta-sts TXT "v=STSv1; id=a1;"\n'
 TLSA = f"@ DNSKEY 257 3 13 AAAA\n_25._tcp.mx1 TLSA 3 1 1 {LEAF_KEY}\n"
+TWO = ("--sender", "exchange-online", "--sender", "postfix")
+"""One that asks for policies, and one that does not."""
+
 POLICY = "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800\n"
 
 
@@ -21,7 +24,7 @@ def command(lab, name, *arguments):
     host, port = lab.resolver
     there = ["--resolver", f"{host}:{port}", "--allow-loopback", "--authorities", str(lab.authority)]
     there += ["--https-port", str(lab.https_port)] if lab.https_port else []
-    done = CliRunner().invoke(app, [name, *arguments, "--published", *there])
+    done = CliRunner().invoke(app, [name, *arguments, *TWO, "--published", *there])
     return done.exit_code, done.stdout + done.stderr
 
 
@@ -41,7 +44,7 @@ def options_for(lab):
 def test_policy_and_records_are_those_published_now(postroad_lab):
     """By HTTPS and by DNS: one sender passes the exchanger over that the policy leaves out."""
     lab = postroad_lab(HEAD + HOSTS + STS + TLSA, policies={"example.com": POLICY})
-    status, text = command(lab, "simulate", "example.com", "--sender", "exchange-online", "--json")
+    status, text = command(lab, "simulate", "example.com", "--json")
     tls = json.loads(text)["tls"]
     assert 0 == status
     assert ("enforce", ["mx1.example.com"]) == (tls["sts"]["mode"], tls["tlsa"])
@@ -65,7 +68,7 @@ def test_sets_are_compared_by_what_is_published_for_each(postroad_lab, tmp_path)
     ("zone", "policies", "expected"),
     [
         (HOSTS + STS, {}, "example.com announces an MTA-STS policy, but https://mta-sts.example.com/.well-known/"),
-        (HOSTS + STS, {"example.com": "mode: enforce\n"}, "is no valid policy"),
+        (HOSTS + STS, {"example.com": "mode: enforce\n"}, "is not a valid policy"),
         (HOSTS + STS.replace("127.0.0.80", "127.0.0.81"), {}, "give it with --sts-policy"),
     ],
 )
@@ -110,7 +113,9 @@ def test_advice_goes_by_what_is_published(postroad_lab, tmp_path):
     zone = tmp_path / "example.com.zone"
     zone.write_text(HEAD + HOSTS)
     status, text = command(lab, "advise", "example.com", "--json")
-    of_file = CliRunner().invoke(app, ["advise", str(zone), "--sts-policy", str(file), "--allow-loopback", "--json"])
+    of_file = CliRunner().invoke(
+        app, ["advise", str(zone), *TWO, "--sts-policy", str(file), "--allow-loopback", "--json"]
+    )
     lines = [["mx: mx2.example.com"]] * 2
     assert (1, 1, lines) == (
         status, of_file.exit_code, [json.loads(each)["policy_lines"] for each in (text, of_file.stdout)],
@@ -122,8 +127,7 @@ def test_zone_file_of_a_signed_domain_is_advised_by_its_tlsa_records(tmp_path):
     """What would be new beside them is to have some first."""
     zone = tmp_path / "example.com.zone"
     zone.write_text(f"{HEAD}@ DNSKEY 257 3 13 AAAA\n@ MX 10 mx1\nmx1 A 192.0.2.11\nmx1 A 192.0.2.12\n{TLSA}")
-    senders = ["--sender", "exchange-online", "--sender", "postfix"]
-    done = CliRunner().invoke(app, ["advise", str(zone), "--allow", "split", *senders])
+    done = CliRunner().invoke(app, ["advise", str(zone), "--allow", "split", *TWO])
     assert "mx1.example.com has TLSA records, mx2.example.com has none: publish them first" in " ".join(
         done.stdout.split()
     )

@@ -399,7 +399,7 @@ def _named(name: str, config: Path | None) -> str:
 
     names = [each.name for each in load(config).route if each.name]
     if name not in names:
-        known = f"it has {', '.join(names)}" if names else "none there has a name"
+        known = f"it has {', '.join(names)}" if names else "no route has a name"
         raise InputError(f"--to-route: the settings have no [[route]] with the name {quoted(name)}: {known}")
     return name
 

@@ -43,7 +43,7 @@ def tls_report(
     try:
         day_begins(day)
     except ValueError:
-        screen.fail(f"{day!r} is no day; write a date such as 2026-11-22")
+        screen.fail(f"{day!r} is not a date; write one such as 2026-11-22")
     found = screen.run(lambda: _found(day, reader, spool, config))
     if json:
         from postroad.views.json import tls_reports_shape

@@ -149,7 +149,7 @@ def brief_of(config: Config) -> Brief:
         DkimBrief(config.dkim.keys, config.dkim.subdomains, config.dkim.canonicalization, config.dkim.valid),
         AliasesBrief(config.aliases.table, config.aliases.file),
         tuple(RouteBrief(each.domains) for each in config.route),
-        rewriting_of(config, named(config.hostname)),
+        rewriting_of(config.rewrite, config.relay.senders, named(config.hostname)),
     )
 
 

@@ -159,7 +159,7 @@ def _of_senders(config: Config) -> Iterator[str]:
     for name, each in ((f"{name}[{at}]", each) for name, some in tables.items() for at, each in enumerate(some, 1)):
         if each.users and not config.relay.users:
             yield f"{name}.users: nobody can log in, because relay.users is not set"
-    rewriting = rewriting_of(config, hostname_of(config))
+    rewriting = rewriting_of(config.rewrite, config.relay.senders, hostname_of(config))
     for number, fixed in enumerate(config.rewrite.fixed, 1):
         if rewriting and fixed.networks:
             client = SenderIdentity(fixed.networks[0][0])

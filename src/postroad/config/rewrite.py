@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
@@ -18,9 +18,6 @@ from postroad.rewrite import (
     Rewriting,
     parse_sender_rules,
 )
-
-if TYPE_CHECKING:
-    from postroad.config.model import Config
 
 SenderTable = Annotated[Mapping[str, str], PlainValidator(read_rules)]
 HeaderTable = Annotated[Mapping[str, str], PlainValidator(read_headers)]
@@ -108,15 +105,14 @@ class RewriteTable(SettingsTable):
     )
 
 
-def rewriting_of(config: Config, hostname: str) -> Rewriting | None:
+def rewriting_of(table: RewriteTable, allowed: Iterable[AllowedTable], hostname: str) -> Rewriting | None:
     """What is done to mail that arrives; None for nothing."""
-    it = config.rewrite
     made = Rewriting(
         hostname,
-        parse_sender_rules(it.senders),
-        it.always_bcc,
-        tuple(it.headers.items()),
-        tuple(each.fixed for each in it.fixed),
-        tuple(each.allowed for each in config.relay.senders),
+        parse_sender_rules(table.senders),
+        table.always_bcc,
+        tuple(table.headers.items()),
+        tuple(each.fixed for each in table.fixed),
+        tuple(each.allowed for each in allowed),
     )
     return made or None

@@ -62,7 +62,7 @@ async def gather_sts_policy(domain: str, resolver: Resolver, fetch_by: Fetch) ->
         return StsFetched(why_not=f"{where} {what}, not text/plain", failure=TlsFailure.STS_INVALID)
     told = read_policy(document.octets)
     if told.policy is None:
-        return StsFetched(None, told.faults, f"{where} is no valid policy: {told.why_not}", TlsFailure.STS_INVALID)
+        return StsFetched(None, told.faults, f"{where} is not a valid policy: {told.why_not}", TlsFailure.STS_INVALID)
     return StsFetched(told.policy, told.faults)
 
 

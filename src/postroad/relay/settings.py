@@ -242,7 +242,7 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
         ),
         aliases=aliases_of(config),
         signing=build_signing(config.dkim),
-        rewriting=rewriting_of(config, hostname),
+        rewriting=rewriting_of(config.rewrite, config.relay.senders, hostname),
     )
 
 

@@ -14,7 +14,7 @@ from postroad.rules.places import addresses_of, exchangers, facts_of, is_own, si
 from postroad.rules.rule import Need, Topic, rule
 from postroad.words.facts import Answer, Bogus, Found, Mx, Said, Temporary
 from postroad.words.names import Address
-from postroad.words.phrasebook import duration
+from postroad.words.phrasebook import duration, listing
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ def address_ttl_high(evidence: Evidence) -> Iterator[Seen]:
 def ttl_mixed(evidence: Evidence) -> Iterator[Seen]:
     for (name, kind), ttls in sorted(_ttls(evidence).items()):
         if len(ttls) > 1:
-            seen = f"the {kind} records of {name} have TTLs of {', '.join(str(ttl) for ttl in sorted(ttls))} s"
+            seen = f"the {kind} records of {name} have TTLs of {listing(map(str, sorted(ttls)))} s"
             values = [line.value for line in evidence.lines if (line.owner, line.kind) == (name, kind)]
             dot = "." if kind == "MX" else ""
             fix = "\n".join(_record(name, max(ttls), kind, f"{value}{dot}") for value in values)

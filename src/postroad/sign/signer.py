@@ -117,7 +117,7 @@ def _read(message: bytes) -> tuple[Fields, int, str] | Unsigned:
     header = message[: end + 2] if end >= 0 else message if message.endswith(b"\r\n") else message + b"\r\n"
     fields = fields_of(header)
     if fields is None:
-        return Unsigned("its header has a line that is no header field")
+        return Unsigned("its header has a line that is not a header field")
     domain = author_domain(fields)
     if isinstance(domain, Unreadable):
         return Unsigned(str(domain))

@@ -5,7 +5,7 @@ listing orders; where it cannot be, trials with a seed and their intervals.
 Rule 2: a sender is data (the room `models`); here is only what such data mean.
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
-Stops: `nouns` (what is asked and answered), `servers` (all that a domain has, whoever uses it), `contacts` (who is
+Stops: `case` (what is asked and answered), `servers` (all that a domain has, whoever uses it), `contacts` (who is
 found), `enforcing` (what senders demand of TLS there), `plans` and `arrange` (facts -> levels of hosts of contacts),
 `likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn, with their
 chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways), `ranges` (what is sure of a mix),
@@ -16,7 +16,7 @@ only time shows).
 from typing import TYPE_CHECKING
 
 from postroad.models import MIXES, SENDERS, Sender
-from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.case import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
 from postroad.simulation.plans import FoundExchangers, MadeExchangers, exchanges, named_address
 from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 
 from postroad.models import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.simulation.case import Case, DnsOrder
 from postroad.simulation.contacts import (
     NOBODY,
     Contacts,
@@ -23,7 +24,6 @@ from postroad.simulation.contacts import (
 )
 from postroad.simulation.likeness import Counts, Likeness
 from postroad.simulation.limits import CountedLimits
-from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import Bag, Node, Pass, Weave, bag, first_and_last, rotations, row
 from postroad.words.faults import Mode
 from postroad.words.names import Address

@@ -10,8 +10,8 @@ from math import lcm
 
 from postroad.models import ENDS, Sender, Then, Unit
 from postroad.routing import DropReason, turned_addresses
+from postroad.simulation.case import Case
 from postroad.simulation.enforcing import NO_MODES, as_met
-from postroad.simulation.nouns import Case
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
 from postroad.words.names import Address

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postroad.models import Sender
+from postroad.simulation.case import Case, DnsOrder
 from postroad.simulation.contacts import IN_SESSION, ModelExchanger, may_go_on, thens_of
-from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.faults import Mode
 
 _SILENT = frozenset({Mode.BLACKHOLE, Mode.MUTE})

@@ -11,9 +11,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from postroad.models import Sender, Then
+from postroad.simulation.case import Case, Example, Step
 from postroad.simulation.contacts import ModelContact, ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.orders import times
 from postroad.simulation.own import every_example
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, plans

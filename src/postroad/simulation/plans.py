@@ -22,10 +22,10 @@ from postroad.routing import (
     decide,
 )
 from postroad.simulation.arrange import ArrangedLevel, Arranger
+from postroad.simulation.case import Case, DnsOrder
 from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.enforcing import demands_of, unmet
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import product
 
 from postroad.models import ENDS, RefusalNews, Sender
-from postroad.simulation.nouns import Case, Example, Step
+from postroad.simulation.case import Case, Example, Step
 from postroad.simulation.paths import every_way
 from postroad.simulation.shares import forecast
 from postroad.words.faults import Mode

@@ -13,9 +13,9 @@ from typing import TypeVar
 from postroad.models import Sender, Then
 from postroad.routing import Refusal
 from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.case import Case, DeliveryWaits, Forecast, Questions, Shares
 from postroad.simulation.contacts import ModelContact, ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions, Shares
 from postroad.simulation.orders import WHOLE
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import NotRequired, TypedDict
 
@@ -119,6 +120,7 @@ def day_of(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
 
+@lru_cache(maxsize=100)
 def day_begins(day: str) -> float:
     """When a day begins. Raises ValueError for what is no day."""
     begin = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)

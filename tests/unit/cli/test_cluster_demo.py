@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import asyncpg
 import pytest
 from tests.support import forked, postgres
 from tests.support.json_schema import wrong_with
@@ -108,33 +109,46 @@ def test_a_folder_is_no_database():
 
 
 def _demo():
-    """A database, and what belongs to it, until the input ends."""
+    """A database, and what belongs to it, until it is killed."""
     with DemoDatabase() as database:
         child = database.start(["sleep", "infinity"], Path(os.devnull))
         server = (database.folder / "data" / "postmaster.pid").read_text().split()[0]
         sys.stdout.write(f"{database.folder} {child.pid} {server} {database._guard.pid}\n")
         sys.stdout.flush()
-        sys.stdin.read()
+        signal.pause()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, None])
-def test_nothing_is_left_of_a_demo_however_it_ends(number):
+def test_nothing_is_left_of_a_demo_that_is_killed():
     """Its relays, its server and its folder go with it."""
-    (theirs, ours), (told, telling) = os.pipe(), os.pipe()
-    pid = forked.begin([], _demo, stdin=theirs, stdout=telling)
-    os.close(theirs)
+    told, telling = os.pipe()
+    pid = forked.begin([], _demo, stdout=telling)
     os.close(telling)
     with os.fdopen(told) as lines:
         folder, *pids = lines.readline().split()
     handles = [os.pidfd_open(int(each)) for each in pids]
-    if number:
-        os.kill(pid, number)
-    os.close(ours)
-    assert -(number or 0) == forked.wait(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert -signal.SIGKILL == forked.wait(pid)
     for handle in handles:
         assert [handle] == select.select([handle], [], [], PATIENCE_S)[0]
         os.close(handle)
     assert not Path(folder).exists()
+
+
+def test_nothing_is_left_of_a_demo_that_ends():
+    """The same at once, and what it has put into the database of somebody else."""
+
+    async def asked(question):
+        db = await asyncpg.connect(url)
+        found = await db.fetchval(question)
+        await db.close()
+        return found
+
+    url = postgres.database("demo")
+    with DemoDatabase(url) as demo:
+        relay = demo.start(["sleep", "infinity"], Path(os.devnull))
+        postgres.loop().run(asked("CREATE SCHEMA postroad"))
+    assert (-signal.SIGKILL, 0, False) == (relay.returncode, demo._guard.returncode, demo.folder.exists())
+    assert postgres.loop().run(asked("SELECT to_regnamespace('postroad') IS NULL"))
 
 
 def test_a_database_with_a_spool_is_left_alone():

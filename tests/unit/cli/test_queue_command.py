@@ -381,7 +381,7 @@ NOWHERE = [
     (["--usual"], "say which mail you mean"),
     (["ONE", "--route", "a..b"], "--route: "),
     (["ONE", "--route", "x.example:465"], "port 465 starts TLS at once; write a [[route]] for it"),
-    (["ONE", "--to-route", "ses"], 'no [[route]] with the name "ses": none there has a name'),
+    (["ONE", "--to-route", "ses"], 'no [[route]] with the name "ses": no route has a name'),
 ]
 
 

@@ -123,6 +123,13 @@ def test_bad_input_ends_with_two_and_what_there_is(simulate, arguments, words):
     assert words in said
 
 
+def test_what_cannot_be_is_refused_before_anything_is_forecast(simulate, monkeypatch):
+    """Of a large domain the forecasts take a while."""
+    monkeypatch.setattr("postroad.planning.measure", None)
+    for slip in (["--plot", "picture.gif"], ["--trials", "10000000", "--retries", "1m"], ["--outage", "mail9@1h-3h"]):
+        assert 2 == simulate(*slip)[0]
+
+
 def test_status_one_where_a_sender_has_no_chance(simulate):
     """Mail of a sender that keeps to one record stops with its server."""
     assert 1 == simulate("--sender", "slimta", "--down", "mail1")[0]

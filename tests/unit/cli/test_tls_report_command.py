@@ -75,7 +75,7 @@ def test_programs_see_the_report_as_it_would_be_sent(tell):
     [
         (["--day", "2026-11-20"], 1, "nothing is counted for any domain on 2026-11-20 (UTC)"),
         (["example.com", "--day", DAY], 1, "nothing is counted for example.com on 2026-11-21 (UTC)"),
-        (["--day", "yesterday"], 2, "'yesterday' is no day; write a date such as 2026-11-22"),
+        (["--day", "yesterday"], 2, "'yesterday' is not a date; write one such as 2026-11-22"),
         (["a..b"], 2, "a..b"),
     ],
 )

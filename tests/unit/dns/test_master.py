@@ -234,6 +234,7 @@ def test_a_fault_in_an_included_file_is_told_there(folder):
         ("@ 99999999999 MX 10 mail", "a TTL is 4294967295 seconds at most"),
         ("$TTL 99999999999", "a TTL is 4294967295 seconds at most"),
         ("$GENERATE 1-5 @ MX 10 m$", "a name, a type and a value of one word"),
+        (f"$ORIGIN {'x' * 64}.example.", "a part of a name is longer than 63 characters"),
     ],
 )
 def test_a_limit_that_is_passed_is_named(line, why):

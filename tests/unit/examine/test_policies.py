@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_policy_is_told():
         told.failure,
         [fault.kind.value for fault in told.policy_faults],
     )
-    assert "is no valid policy: line 2: its mode is 'on'" in told.why_not
+    assert "is not a valid policy: line 2: its mode is 'on'" in told.why_not
 
 
 def test_each_authoritative_server_is_asked_for_itself():

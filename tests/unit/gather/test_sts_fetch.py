@@ -99,8 +99,12 @@ def html(media_type):
         (html(b"text/html"), TlsFailure.STS_INVALID, "has the media type text/html, not text/plain"),
         (html(b"text/plainer"), TlsFailure.STS_INVALID, "has the media type text/plainer, not text/plain"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + DOCUMENT, TlsFailure.STS_INVALID, "has no media type, not text/plain"),
-        (PLAIN + b"\xef\xbb\xbf" + DOCUMENT, TlsFailure.STS_INVALID, "is no valid policy: line 1: a byte order mark"),
-        (PLAIN + b"<html>", TlsFailure.STS_INVALID, "is no valid policy: line 1: the line '<html>'"),
+        (
+            PLAIN + b"\xef\xbb\xbf" + DOCUMENT,
+            TlsFailure.STS_INVALID,
+            "is not a valid policy: line 1: a byte order mark",
+        ),
+        (PLAIN + b"<html>", TlsFailure.STS_INVALID, "is not a valid policy: line 1: the line '<html>'"),
     ],
 )
 def test_whatever_else_a_server_says_is_no_policy_and_says_why(answer, failure, why):

@@ -155,7 +155,7 @@ def test_a_policy_that_holds_is_applied_whatever_dns_and_https_say(txt, web):
         (Found(("v=STSv1; id=1", "v=STSv1; id=2")), None, None, "cannot be used: there are 2 records"),
         (record("a1"), TROUBLE, TlsFailure.STS_FETCH, "answers 404, and only 200 is valid: mail goes as without"),
         (record("a1"), UNTRUSTED, TlsFailure.STS_WEBPKI, "certificate has expired: mail goes as without a policy"),
-        (record("a1"), INVALID, TlsFailure.STS_INVALID, "is no valid policy: it has no line `version: STSv1`"),
+        (record("a1"), INVALID, TlsFailure.STS_INVALID, "is not a valid policy: it has no line `version: STSv1`"),
     ],
 )
 def test_without_a_policy_mail_goes_and_says_why(txt, web, failure, why):

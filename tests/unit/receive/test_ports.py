@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from collections import Counter
 from dataclasses import replace
@@ -295,14 +296,27 @@ def test_client_that_takes_no_reply_is_dropped():
     """First it is told to go; if that does not reach it, the connection is cut."""
 
     async def story(house):
-        async with call(house, Tls.NONE) as client:
-            await greeted(client)
-            for _ in range(40):
-                client.stream.write(b"RSET\r\n" * 5_000)
-                await asyncio.sleep(0)
-            while house.receiver.connections:
+        sock = bind(LOOPBACK, 0)  # both sides have room for few replies
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        where = await house.receiver.open(ListenSettings(LOOPBACK, 0), sock)
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(0)
+            await loop.sock_connect(client, (str(where.address), where.port))
+            for octets in (HELLO, b"RSET\r\n" * 4000):
+                assert (await loop.sock_recv(client, 1000)).startswith(b"2")
+                await loop.sock_sendall(client, octets)
+            (session,) = house.receiver._sessions
+            await until(session.connection.stream._transport.get_write_buffer_size)
+            counts = []
+            for _ in range(2):
                 house.receiver.expire(later(1000))
-                await asyncio.sleep(0)
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                counts.append(house.receiver.connections)
+        await house.receiver.stop()
+        assert [1, 0] == counts
 
     tell(story, limited(idle_commands=10**9))
 

@@ -118,7 +118,7 @@ def test_who_has_authenticated_is_signed_for(monkeypatch):
     [
         (HEAD, "'From': there is no such field"),
         (b"From: a@example.com\r\nFrom: b@example.com\r\n" + HEAD, "'From': there are several of these fields"),
-        (b"From: a@example.com\r\nno field\r\n" + HEAD, "its header has a line that is no header field"),
+        (b"From: a@example.com\r\nno field\r\n" + HEAD, "its header has a line that is not a header field"),
         (b"From: a@example.com\r\nX: " + b"x" * 2 * PIECE + b"\r\n\r\n", "its header is longer than 256 KiB"),
         (b"Text without a header.\r\n", "'From': there is no such field"),
     ],

@@ -97,7 +97,7 @@ def test_what_django_makes_can_be_sent():
     [
         ({"mode": "spool"}, "neither"),
         ({"spol": "x"}, "did you mean spool"),
-        ({"mode": "send", "spool": "x"}, "no key of mode 'send'"),
+        ({"mode": "send", "spool": "x"}, "not a key of mode 'send'"),
         ({"mode": "send", "timeout_s": 0}, "POSTROAD: timeout_s: 0 is not above"),
     ],
 )

@@ -8,7 +8,7 @@ from tests.support.examples import examples
 
 from postroad.simulation.trials.dice import DrawKind, chance, key, throw
 from postroad.simulation.trials.measure import Histogram, clustered, ratio, wilson
-from postroad.simulation.trials.nouns import Estimate
+from postroad.simulation.trials.trial import Estimate
 
 NUMBERS = np.arange(100_000, dtype=np.uint64)
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.forks import said_by
 from tests.support.grounds import MIB, ROOT_ONLY, nothing, run, trouble_with
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
@@ -128,22 +129,6 @@ def test_a_folder_that_holds_something_else_is_not_closed(tmp_path):
     assert (Trouble.READ_ONLY, 0o755, 1) == (trouble.value.kind, mode(folder), len(list(folder.iterdir())))
 
 
-AS_ANOTHER = """
-import asyncio, os, sys
-from pathlib import Path
-from postroad.spool import SpoolError
-from postroad.spool.sqlite import SqliteSpool
-os.setgid(65534)
-os.setuid(65534)
-try:
-    asyncio.run(SqliteSpool.open(Path(sys.argv[1]), node=sys.argv[2]))
-except SpoolError as trouble:
-    print(trouble.kind, trouble.why)
-else:
-    os._exit(0)
-"""
-
-
 @pytest.mark.root
 @ROOT_ONLY
 def test_a_folder_of_another_user_that_is_open_is_refused(tmp_path):
@@ -154,9 +139,17 @@ def test_a_folder_of_another_user_that_is_open_is_refused(tmp_path):
     folder = tmp_path / "spool"
     folder.mkdir()
     folder.chmod(0o777)
-    done = subprocess.run([sys.executable, "-c", AS_ANOTHER, folder, "one"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("read-only users other than its owner may enter")
-    assert f"chmod 0700 {folder}" in done.stdout
+
+    def as_another(say):
+        os.setgid(65534)
+        os.setuid(65534)
+        with pytest.raises(SpoolError) as trouble:
+            run(nothing, folder)
+        say(f"{trouble.value.kind} {trouble.value.why}")
+
+    said = said_by(as_another)
+    assert said.startswith("read-only users other than its owner may enter")
+    assert f"chmod 0700 {folder}" in said
 
 
 @pytest.mark.root

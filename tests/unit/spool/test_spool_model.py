@@ -258,6 +258,6 @@ class OverTheWire(TwoSpools):
 TestTwoSpools = TwoSpools.TestCase
 TestTwoSpools.settings = settings(max_examples=examples(30), stateful_step_count=40)
 TestOverTheWire = OverTheWire.TestCase
-TestOverTheWire.settings = TestTwoSpools.settings
+TestOverTheWire.settings = settings(max_examples=examples(18), stateful_step_count=40)
 TestOnPostgres = OnPostgres.TestCase
 TestOnPostgres.settings = settings(max_examples=examples(12), stateful_step_count=30)

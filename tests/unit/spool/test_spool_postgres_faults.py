@@ -199,7 +199,7 @@ async def crash(server):
     return accepted, told, waiting
 
 
-WAITS = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT' AND pid <> ALL($1::int[])"
+WAIT = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'"
 STANDBY = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
 
 
@@ -214,14 +214,18 @@ async def cancel(server):
         while name != await db.fetchval("SHOW synchronous_standby_names"):
             pass
 
+    async def waiting():
+        return {row["pid"] for row in await db.fetch(WAIT)}
+
     async def meet(adding, how):
-        while not (found := await db.fetch(WAITS, met)):
+        while not (pids := await waiting()):
             assert not adding.done()
-        met.append(found[0]["pid"])
-        await db.execute(f"SELECT {how}({met[-1]})")
+        await db.execute(f"SELECT {how}({min(pids)})")
+        while pids & await waiting():  # the signal may come after the answer
+            pass
         return "waits"
 
-    met, cancelled = [], "pg_cancel_backend"
+    cancelled = "pg_cancel_backend"
     await standby("nobody")
     adding = spool.add(letter("s1"), BODY)
     answers = [await meet(adding, how) for how in (cancelled, "pg_terminate_backend", cancelled)]

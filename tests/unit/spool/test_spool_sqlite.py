@@ -5,17 +5,17 @@ import fcntl
 import mmap
 import os
 import re
+import resource
 import sqlite3
 import stat
-import subprocess
 import sys
 import threading
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from tests.support.forks import said_by
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
-from tests.support.patience import PATIENCE_S
 
 from postroad.spool import LEASE_S, PIECE, Node, Selection, Settlement, SpoolError, Trouble, fresh
 from postroad.spool.sqlite import SqliteSpool, commits, lanes, queue
@@ -302,38 +302,22 @@ def test_a_full_disk_fails_the_whole_commit_and_nothing_before(tmp_path):
     run(story, one(tmp_path))
 
 
-LIMITED = """
-import asyncio, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-import resource
-from tests.support.letters import letter
-from postroad.spool import PIECE, SpoolError
-from postroad.spool.sqlite import SqliteSpool
-
-async def main():
-    spool = await SqliteSpool.open(Path(sys.argv[1]), node="one")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
-    kept = 0
-    try:
-        while True:
-            await spool.add(letter(f"m{kept}", size=PIECE), b"x" * PIECE)
-            kept += 1
-    except SpoolError as trouble:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        await spool.add(letter("after", size=PIECE), b"x" * PIECE)
-        print(trouble.kind, kept, (await spool.stats(0.0)).messages)
-    await spool.close()
-
-asyncio.run(main())
-"""
-
-
 def test_a_quota_is_a_full_disk(tmp_path):
     """The kernel refuses to let the log grow (EFBIG, as EDQUOT would be): full, and well again afterwards."""
-    command = [sys.executable, "-c", LIMITED, tmp_path, str(Path(__file__).parents[3])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
-    kind, kept, messages = done.stdout.split()
+
+    async def limited(say):
+        spool, kept = await SqliteSpool.open(tmp_path, node="one"), 0
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
+        try:
+            while True:
+                await spool.add(letter(f"m{kept}", size=PIECE), b"x" * PIECE)
+                kept += 1
+        except SpoolError as trouble:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            await spool.add(letter("after", size=PIECE), b"x" * PIECE)
+            say(f"{trouble.kind} {kept} {(await spool.stats(NOW)).messages}")
+
+    kind, kept, messages = said_by(lambda say: asyncio.run(limited(say))).split()
     assert ("full", int(kept) + 1) == (kind, int(messages))
 
 

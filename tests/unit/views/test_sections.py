@@ -21,7 +21,7 @@ ASKED = (
     "--sender exim --sender exchange-online --down mail1:blackhole --down mail2:uncovered --trials 60 --sources 3 "
     "--greylist 5m --greylist-apart --replies 250,450,550"
 )
-FEW = only("exim", "exchange-online", "dns-order")
+FEW = only("exim", "exchange-online", "dns-order", "haraka")
 
 
 class Reader(HTMLParser):

@@ -18,8 +18,8 @@ from itertools import islice
 
 from postroad.models import SENDERS
 from postroad.routing import PROCEDURES, EqualsPolicy, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
+from postroad.simulation.case import Case, DeliveryWaits, DnsOrder, Example, Shares, Step
 from postroad.simulation.enforcing import demands_of
-from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Shares, Step
 from postroad.simulation.own.graph import Graph, OwnTerms, asked
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Proves, Rehearsal

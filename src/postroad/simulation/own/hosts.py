@@ -11,7 +11,7 @@ from math import factorial, prod
 from random import Random
 
 from postroad.routing import Exchanger, Route, turned, turns_of
-from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.case import DnsOrder
 from postroad.simulation.own.rehearsal import Rehearsal
 from postroad.words.names import Address
 from postroad.words.tls import Demand

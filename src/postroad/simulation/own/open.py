@@ -15,8 +15,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from postroad.routing import Exchanger, Filling, Route, Try, Verdict
+from postroad.simulation.case import DnsOrder
 from postroad.simulation.enforcing import unmet
-from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.own.graph import Left, OwnTerms, next_level, taken_last
 from postroad.simulation.own.hosts import Class, draws_of
 from postroad.simulation.own.rehearsal import Going, Undrawn

@@ -12,7 +12,7 @@ from itertools import accumulate
 from math import lcm
 from random import Random
 
-from postroad.simulation.nouns import DeliveryWaits
+from postroad.simulation.case import DeliveryWaits
 from postroad.simulation.own.graph import LEG, Graph, Left, Leg, Spot, Stand
 from postroad.simulation.own.hosts import AddressOrder, Class
 from postroad.words.outcome import Result

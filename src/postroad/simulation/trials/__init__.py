@@ -6,7 +6,7 @@ Rule 3: NumPy, an extra, is imported when a trial runs, not before; memory is bo
 Rule 4: what a sender does in an attempt stands in `simulation.steps` alone, or in `routing` for ours: trials draw from
 the graph of that.
 
-Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
+Stops: `trial` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
 (addresses as numbers), `tables` (what is known of attempts so far), `graph` (the states of an attempt, in tables),
 `situations` (where in it an attempt begins), `attempts` (paths drawn from it, of many messages at once), `world`
 (outages, greylisting, resolvers), `connections` (what a source keeps), `mail` (messages, and who knows of whom),
@@ -20,7 +20,8 @@ from collections.abc import Callable
 
 from postroad.models import Schedule
 from postroad.simulation.plans import NoWay, exchanges
-from postroad.simulation.trials.nouns import (
+from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
+from postroad.simulation.trials.trial import (
     Asked,
     Delay,
     Estimate,
@@ -31,7 +32,6 @@ from postroad.simulation.trials.nouns import (
     TrialWindow,
     Workload,
 )
-from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
 from postroad.words.inputs import InputError
 
 __all__ = [

@@ -9,8 +9,8 @@ from postroad.routing import WalkPolicy
 from postroad.simulation.trials.attempts import EndedAttempts
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DELIVERED
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Ranks, TrialPlaces
+from postroad.simulation.trials.trial import Trial
 from postroad.words.faults import Mode
 
 

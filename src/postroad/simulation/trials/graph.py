@@ -15,13 +15,13 @@ import numpy as np
 
 from postroad.models import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.case import Case
 from postroad.simulation.contacts import ModelContact, ModelExchanger, contacts_of
 from postroad.simulation.limits import counted
-from postroad.simulation.nouns import Case
 from postroad.simulation.steps import Position, Steps
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks, reals
+from postroad.simulation.trials.trial import Trial
 from postroad.words.outcome import Result
 
 RESULTS = (Result.DELIVERED, Result.DEFERRED, Result.FAILED)

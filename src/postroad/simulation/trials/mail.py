@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from postroad.simulation.trials.dice import Real, Whole
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Ranks
+from postroad.simulation.trials.trial import Trial
 
 
 @dataclass(slots=True)

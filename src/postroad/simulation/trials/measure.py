@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postroad.simulation.trials.dice import Real
-from postroad.simulation.trials.nouns import Delay, Estimate
+from postroad.simulation.trials.trial import Delay, Estimate
 
 Counts = NDArray[np.int64]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from postroad.models import SCHEDULES, Schedule, Sender
 from postroad.pace import DAY_S
-from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.case import DnsOrder
 from postroad.simulation.servers import addresses_named, places
-from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
+from postroad.simulation.trials.trial import Greylist, Outage, Trial, Workload
 from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode

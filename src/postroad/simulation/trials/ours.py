@@ -33,9 +33,9 @@ from postroad.simulation.own.planned import PlannedGraph
 from postroad.simulation.trials.attempts import EndedAttempts, Meet, Starts
 from postroad.simulation.trials.dice import DrawKind, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, RESULTS
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, TRIES_BITS, Choices, Moment, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks
+from postroad.simulation.trials.trial import Trial
 
 MOST_NODES = 2000
 """Ways to stand that are told apart: where there are more, some plans stand for all."""

@@ -13,13 +13,13 @@ from postroad.simulation.trials.connections import Connections, Memories, Rested
 from postroad.simulation.trials.dice import DrawKind, Real, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, TrialGraph
 from postroad.simulation.trials.mail import Chains, MailSlice, blocks, pieces
-from postroad.simulation.trials.nouns import Trial, Trials
 from postroad.simulation.trials.ours import OurAttempts, OvergrownError
 from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Ranks, TrialPlaces, number_places
 from postroad.simulation.trials.retries import Retries
 from postroad.simulation.trials.rounds import Met, RepeatedRounds
 from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import TrialTally
+from postroad.simulation.trials.trial import Trial, Trials
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
 
 __all__ = ["OvergrownError", "Play", "drawn_from"]

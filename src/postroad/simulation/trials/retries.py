@@ -8,8 +8,8 @@ from postroad.simulation.trials.attempts import EndedAttempts
 from postroad.simulation.trials.dice import DrawKind, Real, chance, key
 from postroad.simulation.trials.graph import DEFERRED, FAILED
 from postroad.simulation.trials.mail import MailSlice
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Ranks
+from postroad.simulation.trials.trial import Trial
 
 
 class Retries:

@@ -14,8 +14,8 @@ from postroad.simulation.contacts import lasts_s
 from postroad.simulation.trials.attempts import EndedAttempts, Meet
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DEFERRED, RESULTS
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Ranks
+from postroad.simulation.trials.trial import Trial
 from postroad.words.faults import Mode
 
 UNREACHED = frozenset({Mode.REFUSE, Mode.BLACKHOLE})

@@ -12,13 +12,13 @@ import numpy as np
 
 from postroad.models import EqualsOrder, Families, Inside, PreferenceUse, Sender, Then, Unit
 from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.case import Case, DnsOrder
 from postroad.simulation.contacts import ModelExchanger
-from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.plans import open_plans
 from postroad.simulation.trials.dice import DrawKind, Whole, chance, key, throw
 from postroad.simulation.trials.graph import TrialGraph
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Moment, Ranks
+from postroad.simulation.trials.trial import Trial
 from postroad.words.names import Address
 
 MOST = 4096

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.case import DnsOrder
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.graph import DELIVERED, RESULTS
 from postroad.simulation.trials.measure import Counts, Histogram, clustered, ratio, wilson
-from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, TrialWindow
 from postroad.simulation.trials.places import Choices, Ranks, TrialPlaces
+from postroad.simulation.trials.trial import FEW, Asked, Estimate, Trial, Trials, TrialWindow
 from postroad.words.names import Address
 
 _CLUSTERS = 1024

@@ -8,8 +8,8 @@ from itertools import takewhile
 import numpy as np
 
 from postroad.simulation.trials.dice import DrawKind, Real, Whole, chance, key, throw
-from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, Moment, Ranks, TrialPlaces
+from postroad.simulation.trials.trial import Trial
 from postroad.words.faults import Mode
 
 _GREY = MODES.index(Mode.R450)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from postroad.models import Schedule, Sender
 from postroad.pace import DAY_S, MINUTE_S
-from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.case import DnsOrder
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address
