@@ -12,5 +12,5 @@ def test_corpus_and_mutations_keep_the_invariants(name):
     rng = Random(20261121)
     for octets in targets.corpus(name):
         targets.TARGETS[name](octets)
-        for _ in range(10):
+        for _ in range(20):
             targets.TARGETS[name](targets.mutated(rng, octets))
