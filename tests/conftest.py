@@ -17,14 +17,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from tests.support.memory import fast_folder
-from tests.support.processes import is_left_to_processes, run_tests
+from tests.support.processes import is_left_to_processes, keep_what_is_loaded, run_tests
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
-gc.disable()  # until all is collected: of that nothing is garbage, and to look through it takes a third of the time
+gc.disable()  # until all is loaded: of that nothing is garbage, and to look through it takes a third of the time
 
 os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
 
@@ -71,6 +71,7 @@ def pytest_runtestloop(session):
     """In one process, pytest's own loop runs them."""
     processes = session.config.getoption("--processes")
     if processes == 1 or session.testsfailed or session.config.option.collectonly:
+        keep_what_is_loaded()
         return None
     run_tests(session, processes)
     return True
@@ -81,10 +82,3 @@ def pytest_sessionfinish():
     if support := sys.modules.get("tests.support.postgres"):
         support.loop().run(support.end())
         support.loop().close()
-
-
-def pytest_collection_finish():
-    """What is loaded and collected by now stays: it is no work for the collector of garbage in each test."""
-    gc.freeze()
-    gc.enable()
-    gc.set_threshold(20_000, 50, 100)  # nor does what a test makes have to be looked through 2,000 times

@@ -1,6 +1,7 @@
 """Runs the tests in several processes, forked once the product is loaded: each collects the files that it runs."""
 
 import contextlib
+import gc
 import os
 import signal
 import struct
@@ -33,6 +34,7 @@ def run_tests(session, processes):
     files = _by_file(session.items or _modules(session))
     if len(files) >= MANY:
         _load()
+    keep_what_is_loaded()
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
     queue, children = _queue(len(files)), {}
     try:
@@ -45,6 +47,13 @@ def run_tests(session, processes):
         for pid in children.values():
             os.kill(pid, signal.SIGTERM)
             os.waitpid(pid, 0)
+
+
+def keep_what_is_loaded():
+    """It is no work for the collector of garbage in each test, nor is what a test makes, a hundred times over."""
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(200_000, 50, 100)
 
 
 def is_left_to_processes(session):

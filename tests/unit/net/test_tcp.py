@@ -116,7 +116,7 @@ def test_cancelled_connect_leaves_no_socket():
             assert isinstance((await asyncio.gather(attempt, return_exceptions=True))[0], asyncio.CancelledError)
 
     asyncio.run(story())
-    gc.collect()
+    gc.collect(1)
 
 
 def test_stop_drops_open_connections():
