@@ -36,7 +36,7 @@ _PLAIN = re.compile(
     (?:(?P<preference>[0-9]{1,5})[ \t]+)?
     (?:(?P<word>[A-Za-z0-9_*@.:-]+)|(?P<quoted>"[ !\#-\[\]-~]{0,255}"(?:[ \t]+"[ !\#-\[\]-~]{0,255}")*))
     [ \t]*(?:;.*)?""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 _QUOTED = re.compile(r'"([^"]*)"')
 _MX, _TXT = dns.rdatatype.MX, dns.rdatatype.TXT

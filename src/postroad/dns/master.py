@@ -39,7 +39,7 @@ _NOWHERE = dns.name.Name((b"\x00no origin\x00", b""))  # the origin until $ORIGI
 _INCLUDE = re.compile(
     r'\$INCLUDE[ \t]+("?)(?P<file>[^\s";]+)\1(?:[ \t]+(?P<origin>[^\s;]+))?[ \t]*(?:;.*)?\Z', re.IGNORECASE
 )
-_ORIGIN = re.compile(r"\$ORIGIN[ \t]+((?:[A-Z0-9_-]+\.)+)[ \t]*(?:;.*)?", re.IGNORECASE)
+_ORIGIN = re.compile(r"\$ORIGIN[ \t]+((?:[A-Z0-9_-]+\.)+)[ \t]*(?:;.*)?", re.IGNORECASE | re.ASCII)
 _CAUGHT = re.compile(r"caught exception <class '[^']*'>: ")
 _FORMS = {
     "A": "an IPv4 address, as in `mail A 192.0.2.1`",

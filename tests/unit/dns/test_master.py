@@ -177,6 +177,12 @@ def test_a_zone_includes_files_below_its_folder(folder):
     ] == [(each.owner, each.ttl_s, each.file.rpartition("/")[2], each.number) for each in lines]
 
 
+def test_an_origin_may_have_letters_beyond_ascii():
+    """As any name: it is read as IDNA, also where a letter is k or s when case is ignored."""
+    zones = parse_zones({"z": "$ORIGIN \u212aelvin.example.\n@ MX 10 ma\u017fs\n"})  # the Kelvin sign, the long s
+    assert told(zones) == told(parse_zones({"z": "$ORIGIN kelvin.example.\n@ MX 10 mass\n"}))
+
+
 def test_what_is_included_may_have_an_origin_of_its_own(folder):
     """As $INCLUDE FILE ORIGIN."""
     lines = zone(folder, "$INCLUDE hosts/mail sub").zone_data.lines
