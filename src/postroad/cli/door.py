@@ -166,6 +166,7 @@ def _occupy() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, wrong_way)  # takes the lowest number that is free: this one
+    os.set_blocking(0, True)  # else what has not come yet is taken for the end, and a message is cut off
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115  # a number, and open as long as we are
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # the same
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115  # the same

@@ -18,7 +18,7 @@ from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem
 from typer.main import get_command
 
-from postroad.cli import main
+from postroad.cli import door, main
 from postroad.cli.root import app
 from postroad.spool.sqlite import SqliteSpool
 
@@ -206,6 +206,20 @@ def test_a_closed_stdout_is_an_input_output_error(command, end):
     """No file that is opened later gets its number, and is written instead."""
     status, said = end(command, "closed")
     assert (74, "") == (status, _without(said, "standard output cannot be written: Bad file descriptor"))
+
+
+def test_input_that_comes_late_is_waited_for():
+    """Whoever gave us stdin may have it return at once: a message of which more is to come would be cut off there."""
+    ours, (late, end) = os.dup(0), os.pipe()
+    os.set_blocking(late, False)  # the name says it
+    os.dup2(late, 0)
+    try:
+        door.through(lambda: None)
+        assert os.get_blocking(0)
+    finally:
+        os.dup2(ours, 0)
+        for number in (ours, late, end):
+            os.close(number)
 
 
 def test_too_few_files_are_named_before_anything_is_begun(endings):
