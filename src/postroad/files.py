@@ -37,9 +37,9 @@ def read_octets(path: Path | str, most: int = MOST) -> bytes | Unreadable:
 def read_stream(file: BinaryIO, name: str, most: int = MOST) -> bytes | Unreadable:
     """What is left of an open file, as standard input."""
     try:
-        octets = file.read(min(_PIECE, most + 1))
+        octets = _read(file, min(_PIECE, most + 1))
         if len(octets) == _PIECE:  # who asks for 64 MiB at once has the kernel map them, and take them away again
-            octets += file.read(most + 1 - _PIECE)
+            octets += _read(file, most + 1 - _PIECE)
     except OSError as problem:
         return _unreadable(name, problem)
     return octets if len(octets) <= most else _too_long(name, most)
@@ -76,6 +76,12 @@ def plain_octets(path: Path, most: int = MOST) -> bytes | Unreadable:
     return _plain_octets(path, most, 0, "")
 
 
+def plain_text(path: Path, most: int = MOST) -> str | Unreadable:
+    """A plain file of text; nothing else, as `plain_octets`."""
+    octets = plain_octets(path, most)
+    return octets if isinstance(octets, Unreadable) else _decoded(octets, str(path))
+
+
 def private_octets(path: Path, most: int = MOST) -> bytes | Unreadable:
     """A plain file with a secret: refused where every user of the machine can read or change it."""
     why = f"can be read by every user of this machine; run: chmod o-rwx {path}"
@@ -109,6 +115,14 @@ def trusted_text(path: Path, most: int = MOST) -> str | Unreadable:
     why = f"can be changed by every user of this machine; run: chmod o-w {path}"
     octets = _plain_octets(path, most, stat.S_IWOTH, why)
     return octets if isinstance(octets, Unreadable) else _decoded(octets, str(path))
+
+
+def _read(file: BinaryIO, most: int) -> bytes:
+    """Octets; an error where there are none yet, and nobody waits, as in some plain files of /proc."""
+    octets: bytes | None = file.read(most)
+    if octets is None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return octets
 
 
 def _read_short(file: BinaryIO, name: str, most: int) -> bytes | Unreadable:

@@ -45,6 +45,15 @@ def test_a_pipe_or_a_device_is_no_plain_file(tmp_path):
         assert Unreadable(str(path), "is not a regular file") == files.plain_octets(path) == files.trusted_text(path)
 
 
+def test_what_has_nothing_yet_is_an_error_where_nobody_waits(tmp_path):
+    """Some files of /proc, which call themselves plain, are so."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    ours = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    with os.fdopen(ours, "rb", buffering=0) as file:
+        assert Unreadable("it", "cannot be read: Resource temporarily unavailable") == files.read_stream(file, "it")
+
+
 @pytest.mark.parametrize("made", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
 @pytest.mark.parametrize(
     "setting",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from postroad.config.model import Config
 from postroad.config.problems import sentences, wrong_places
 from postroad.config.table import LENIENT, SettingsTable
 from postroad.config.unset import OwnPlace, own_place
-from postroad.files import read_text
+from postroad.files import plain_text, read_text
 from postroad.words.inputs import InputError, limited
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
@@ -48,11 +48,14 @@ class SettingsFile:
         self._begins = begins  # a relay: it may be the first of its user
 
     def load(self) -> Config:
-        """As `load`; when it is read again, it is an error too that it ends within a line of what it was."""
+        """As `load`; when it is read again, it is an error too that it ends within a line of what it was.
+
+        Then it is a plain file, too: at a pipe a relay would wait, and do nothing else.
+        """
         path = self._path or find()
         if path is None:
             return _unset(own_place(begins=self._begins))
-        text = _text(path)
+        text = _text(path, plain_text if self._text else read_text)
         if self._text.startswith(text) and text != self._text and not text.endswith("\n"):
             raise _error(path, [_CUT_OFF])
         if not _tables(text, path):
@@ -145,8 +148,8 @@ def _leave_out(tables: dict[str, Any], place: Sequence[int | str]) -> None:
         inside.pop(key, None)
 
 
-def _text(path: Path) -> str:
-    text = read_text(path, MOST)
+def _text(path: Path, read_it: Callable[[Path, int], str | Unreadable] = read_text) -> str:
+    text = read_it(path, MOST)
     if isinstance(text, Unreadable):
         how = "give the path of a settings file that this user may read"
         raise _error(path, [f"{text.why}; {how}" if text.why.startswith("cannot be read") else text.why])

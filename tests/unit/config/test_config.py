@@ -1,5 +1,6 @@
 """One file of settings: defaults for all, sentences for what is wrong."""
 
+import os
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -502,6 +503,18 @@ def test_file_that_is_read_again_is_not_taken_cut_off_within_a_line(tmp_path):
         path.write_text(WHOLE)
         assert whole == file.load()
     assert {"\n"} == {WHOLE[size - 1] for size in taken}
+
+
+def test_a_pipe_in_the_place_of_a_file_that_is_read_again_is_not_waited_for(tmp_path):
+    """A relay would do nothing else; at its start it is a person who waits, and `--config <(decrypt FILE)` works."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(WHOLE)
+    file = SettingsFile(path)
+    file.load()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is not a regular file"):
+        file.load()
 
 
 def test_file_may_be_shortened_by_whole_lines_or_changed_without_an_end_of_line(tmp_path):
