@@ -1,7 +1,6 @@
 """An older spool is brought to this version: when somebody wants it, and only beside relays that survive it."""
 
 import asyncio
-import sqlite3
 from contextlib import closing
 from unittest.mock import patch
 
@@ -62,11 +61,11 @@ def test_beside_a_relay_only_what_it_survives(tmp_path, version):
 
 
 def test_a_step_that_fails_leaves_the_spool_as_it_was(tmp_path):
-    """Whatever the steps before it did: all are one transaction."""
+    """Whatever the steps before it did: all are one transaction. Whoever asked for it hears why."""
     folder = made(tmp_path / "spool", 1)
     scripts = (*file.scripts()[:5], "-- serves: 1\nCREATE TABLE lesson (twice);")
-    with patch.object(file, "scripts", lambda: scripts), pytest.raises(sqlite3.OperationalError, match="lesson"):
-        file.open_database(folder / "spool.db")
+    with patch.object(file, "scripts", lambda: scripts), pytest.raises(SpoolError, match="lesson"):
+        asyncio.run(migrate_place(folder))
     with closing(file.connect(folder / "spool.db")) as db:
         assert [] == db.execute("SELECT 1 FROM sqlite_master WHERE name = 'lesson'").fetchall()
     assert 1 == version_of(folder)

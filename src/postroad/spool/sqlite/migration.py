@@ -32,5 +32,7 @@ def migrate_folder(folder: Path) -> None:
         SpoolError: missing, newer, corrupt, locked, read-only, full.
 
     """
-    file.prepare(folder / FILE, make=False)
-    file.open_database(folder / FILE).close()
+    where = folder / FILE
+    with troubles(where):
+        file.prepare(where, make=False)
+        file.open_database(where).close()
