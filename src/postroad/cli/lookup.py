@@ -69,9 +69,11 @@ _NO_MX = {"no-name": "the domain does not exist (NXDOMAIN)", "no-data": "it has 
 
 
 def _text(shape: LookupJson) -> Iterator[str]:
+    from postroad.words.phrasebook import counted
+
     addresses = sum(len(record["addresses"]) for record in shape["mx"])
     if shape["mx"]:
-        yield f"{shape['domain']}: {len(shape['mx'])} MX, {addresses} addresses, TTL {shape['ttl_s']} s"
+        yield f"{shape['domain']}: {len(shape['mx'])} MX, {counted(addresses, 'address', 'es')}, TTL {shape['ttl_s']} s"
     else:
         yield f"{shape['domain']}: {_NO_MX.get(shape['status'], shape['why'])}"
     if shape["aliases"]:

@@ -124,3 +124,8 @@ def test_a_file_of_the_zone_and_more_zones_answer_together(here):
     (here / "mx.zone").write_text("$ORIGIN example.org.\n@ MX 10 mail.example.net.\n")
     (here / "hosts.zone").write_text("$ORIGIN example.net.\nmail A 192.0.2.7\n")
     assert "192.0.2.7" in run("route", "mx.zone", "--zone", "hosts.zone").stdout
+
+
+def test_one_address_is_no_plural():
+    """Where a domain has one."""
+    assert "1 MX, 1 address, TTL" in CliRunner().invoke(app, ["lookup", "one"]).stdout
