@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a fresh clone can begin with any of them.
 PYTHON ?= python3
 BIN := .venv/bin
-PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+PROCESSES ?= $(shell echo $$(( $$(nproc) * 2 )))
 
 # With it each process that a test starts would compile what it imports anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,7 +19,7 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/postroad demo
 
-# Half as many processes again as there are cores: some tests wait for the wire
+# Twice as many processes as there are cores: some tests wait for the wire
 # mypy has one core beside them
 # ARGS="--shuffled 2": the files, and the tests of each, in another order
 test: setup

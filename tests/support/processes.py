@@ -13,6 +13,7 @@ from pathlib import Path
 from pkgutil import walk_packages
 
 from hypothesis import strategies as st
+from hypothesis.internal.entropy import deterministic_PRNG
 
 import postroad
 
@@ -35,6 +36,8 @@ def run_tests(session, processes):
     if len(files) >= MANY:
         _load()
     keep_what_is_loaded()
+    with deterministic_PRNG():  # the first time it looks for garbage, which is nowhere as little as now
+        pass
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
     queue, children = _queue(len(files)), {}
     try:
