@@ -63,7 +63,8 @@ def _false_backups(records: Records) -> Iterator[Fate]:
     for (preference, name), group in groupby(records.places, key=lambda place: (place.preference, place.exchange)):
         hosts = [records.machine(place.address) for place in group]
         if all(host.preference < preference for host in hosts):
-            others = listing(dict.fromkeys(host.exchangers[0] for host in hosts))
+            names = (next((each for each in host.exchangers if each != name), name) for host in hosts)
+            others = listing(dict.fromkeys(names))
             yield Fate("no-backup", f"{name} is not a backup: it is {others} under another name.")
 
 

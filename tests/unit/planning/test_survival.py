@@ -185,6 +185,12 @@ def test_a_backup_under_another_name_is_told():
     }
 
 
+def test_a_backup_is_told_under_another_name_than_its_own():
+    """Where the machine has other addresses too, its name may come first among all that the machine has."""
+    zone = "@ MX 20 a\n@ MX 10 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.2\nb AAAA 2001:db8::1\n"
+    assert "a.example.com is not a backup: it is b.example.com under another name." == _told(zone)["no-backup"]
+
+
 def test_equals_with_the_same_addresses_are_told_but_are_no_backups():
     """The third set-up has two names for each machine, and no backup at all."""
     assert {"one-address", "same-network"} == _told(T3).keys()
