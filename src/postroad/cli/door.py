@@ -160,13 +160,16 @@ def _end(trouble: Unwritable) -> NoReturn:
 
 
 def _occupy() -> None:
-    """A standard stream that was closed becomes one that cannot be used; a file opened later would get its number."""
+    """A standard stream that was closed becomes one that cannot be used; a file opened later would get its number.
+
+    Each waits for its other end, whatever whoever gave it to us has set.
+    """
     for number, wrong_way in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, wrong_way)  # takes the lowest number that is free: this one
-    os.set_blocking(0, True)  # else what has not come yet is taken for the end, and a message is cut off
+        os.set_blocking(number, True)  # else a message, or an answer, is cut off where the other end is slow
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115  # a number, and open as long as we are
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # the same
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115  # the same

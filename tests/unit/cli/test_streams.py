@@ -208,18 +208,20 @@ def test_a_closed_stdout_is_an_input_output_error(command, end):
     assert (74, "") == (status, _without(said, "standard output cannot be written: Bad file descriptor"))
 
 
-def test_input_that_comes_late_is_waited_for():
-    """Whoever gave us stdin may have it return at once: a message of which more is to come would be cut off there."""
-    ours, (late, end) = os.dup(0), os.pipe()
-    os.set_blocking(late, False)  # the name says it
-    os.dup2(late, 0)
+@pytest.mark.parametrize("number", range(3))
+def test_a_slow_other_end_is_waited_for(number):
+    """Whoever gave us a stream may have it return at once: then a message is cut off, or what is said of it."""
+    ours, (late, end) = os.dup(number), os.pipe()
+    given = end if number else late
+    os.set_blocking(given, False)
+    os.dup2(given, number)
     try:
         door.through(lambda: None)
-        assert os.get_blocking(0)
+        assert os.get_blocking(number)
     finally:
-        os.dup2(ours, 0)
-        for number in (ours, late, end):
-            os.close(number)
+        os.dup2(ours, number)
+        for each in (ours, late, end):
+            os.close(each)
 
 
 def test_too_few_files_are_named_before_anything_is_begun(endings):
