@@ -33,7 +33,7 @@ LOOPBACK = IPv4Address("127.0.0.1")
 _BOGUS = (dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS),)
 MIN_UDP = 512  # octets, RFC 1035 section 4.2.1; more only if the question's EDNS allows (RFC 6891 section 6.2.3)
 MAX_TCP = 65535
-MOST_KNOWN = 10_000  # answers that are kept: 5 MB
+MOST_KNOWN = 10_000  # answers that are kept, to questions no longer than MIN_UDP: 5 MB of usual ones
 PORT_TRIES = 20  # a port free for UDP may be taken for TCP
 
 
@@ -116,7 +116,7 @@ class Nameserver:
     def _reply(self, question: bytes, limit: int | None) -> bytes | None:
         """The same without the ids."""
         try:
-            query = _read(question)
+            query = _read(question) if len(question) <= MIN_UDP else _made_of(question)
         except dns.exception.DNSException:
             return _malformed(question)
         if query.flags & dns.flags.QR:  # two servers answering each other's answers would never end
@@ -142,7 +142,7 @@ class Nameserver:
 
     def _kept(self, question: bytes, query: dns.message.Message, limit: int) -> _Answer:
         """What was answered before, as long as that is still the answer."""
-        if self.order is not Order.FIXED:
+        if self.order is not Order.FIXED or len(question) > MIN_UDP:
             return _Answer.of(self._authoritative(query), limit)
         if self._known_of is not self.zones or len(self._known) == MOST_KNOWN:
             self._known, self._known_of = {}, self.zones
@@ -252,6 +252,10 @@ def _bind_both(address: Address, port: int) -> tuple[socket.socket, socket.socke
 @lru_cache(maxsize=1000)
 def _read(question: bytes) -> dns.message.Message:
     """A question without its id; nobody changes it, and most are asked again."""
+    return _made_of(question)
+
+
+def _made_of(question: bytes) -> dns.message.Message:
     return dns.message.from_wire(bytes(2) + question)
 
 

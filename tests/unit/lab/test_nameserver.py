@@ -2,8 +2,10 @@
 
 import asyncio
 from random import Random
+from unittest.mock import patch
 
 import dns.asyncquery
+import dns.edns
 import dns.flags
 import dns.message
 import dns.opcode
@@ -205,6 +207,16 @@ def test_zones_change_while_it_runs():
             assert [f"{preference} new.example.com."] == first_set(await ask("example.com", "MX"))
 
     serving(story)
+
+
+@pytest.mark.parametrize(("padding", "lookups"), [(0, 1), (600, 2)])
+def test_no_long_question_is_kept(padding, lookups):
+    """An answer that was given before is given again, but thousands of questions of 64 KiB would fill the memory."""
+    nameserver, option = Nameserver(zones()), dns.edns.GenericOption(65001, bytes(padding))
+    wire = dns.message.make_query("example.com", "MX", options=[option]).to_wire()
+    with patch.object(Zones, "lookup", autospec=True, side_effect=Zones.lookup) as lookup:
+        assert nameserver.reply(wire) == nameserver.reply(wire)
+    assert lookups == lookup.call_count
 
 
 def test_each_question_is_told():
