@@ -15,6 +15,7 @@ from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record
 from postroad.words.trail import Attempt, Contact, Target
 
+NOW = time.time()
 BODY = b"Subject: x\r\n\r\nx\r\n"
 LATER = Outcome(Result.DEFERRED, Scope.HOST, "450 4.2.0 try later", "4.2.0", Phase.RCPT)
 
@@ -23,7 +24,7 @@ def mail(id_, sender, *recipients):
     """A message that has waited five minutes."""
     boxes = tuple(Recipient(parse_mailbox(each)) for each in recipients)
     reverse_path = parse_mailbox(sender) if sender else None
-    return StoredMail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
+    return StoredMail(id_, Envelope(reverse_path, boxes), NOW - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
 
 
 def settlement(parcel):
@@ -33,7 +34,7 @@ def settlement(parcel):
     done = Attempt(parcel.destination, (LATER,), (contact,), 7, 12.0)
     left = parcel.mail.envelope.recipients
     record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in left]})
-    return Settlement(parcel, left, time.time() + 3601, record, said="deferred: mail.example.org: 450 4.2.0 try later")
+    return Settlement(parcel, left, NOW + 3600, record, said="deferred: mail.example.org: 450 4.2.0 try later")
 
 
 async def fill(path):
@@ -42,7 +43,7 @@ async def fill(path):
     parcels = await queue.add(mail("ONE", "me@example.net", "a@example.org", "b@example.com"), BODY, claim=True)
     tried = [parcel for parcel in parcels if parcel.destination == "example.org"]
     await queue.release([parcel for parcel in parcels if parcel not in tried])
-    await queue.settle([settlement(parcel) for parcel in tried], time.time())
+    await queue.settle([settlement(parcel) for parcel in tried], NOW)
     await queue.add(mail("TWO", "", "me@example.net"), BODY)
     await queue.close()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import lay
+from tests.support.waiting import NOW, lay
 from tests.support.waiting import mail as _mail
 from typer.testing import CliRunner
 
@@ -21,8 +21,9 @@ from postroad.spool.sqlite import SqliteSpool
 
 
 @pytest.fixture
-def spool(tmp_path):
-    """A spool with a message to two domains, tried at one of them, and a report."""
+def spool(tmp_path, monkeypatch):
+    """A spool with a message to two domains, tried at one of them just now, and a report."""
+    monkeypatch.setattr(time, "time", lambda: NOW)
     return lay(tmp_path)
 
 
