@@ -7,7 +7,7 @@ from postroad.models.model import Sender
 from postroad.views.text.senders import enforced, questions
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
-from postroad.words.phrasebook import percent
+from postroad.words.phrasebook import counted, percent
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "senders.md"
 HEAD = """# Senders
@@ -197,8 +197,8 @@ def _sign(each: Sender, mode: Mode):
 
 def _limits(each: Sender):
     limits = [
-        f"{number} {kind}"
-        for kind in ("addresses", "hosts", "sessions")
+        counted(number, *nouns)
+        for kind, nouns in {"addresses": ("address", "es"), "hosts": ("host",), "sessions": ("session",)}.items()
         if (number := getattr(each.limits, kind)) is not None
     ]
     null = {Result.DEFERRED: "deferred"}.get(each.refused.get("null-mx"), "failed")
