@@ -1,15 +1,17 @@
 """Exchangers that take mail, put it off, or die in the middle of it."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from dataclasses import replace
 from enum import StrEnum
 from ipaddress import ip_address
 
 from tests.faults.deaf import deafen
+from tests.support.patience import PATIENCE_S
 
 from postroad.lab.blackhole import Blackhole
-from postroad.net import bind, serve
+from postroad.net import NetError, bind, serve
 from postroad.smtp import (
     BodyComplete,
     BodyPiece,
@@ -99,7 +101,7 @@ class Sink:
     async def open(self, port):
         """Take mail on a port."""
         self._port = port
-        self._listening = bind(self.address, port)
+        self._listening = await self._bound(port)
         self._door = await serve(self._listening, self._serve)
 
     async def close(self):
@@ -148,8 +150,16 @@ class Sink:
     async def swallow(self, port):
         """Answer no connection attempt, until closed."""
         await self.close()
-        self._door = Blackhole(bind(self.address, port))
+        self._door = Blackhole(await self._bound(port))
         await self._door.open()
+
+    async def _bound(self, port):
+        """A socket with this port, once no process that is being started has what was closed here any more."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with contextlib.suppress(NetError):
+                    return bind(self.address, port)
+                await asyncio.sleep(0.01)
 
     async def _serve(self, stream):
         peer = str(stream.peer.address)

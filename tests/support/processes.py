@@ -39,6 +39,7 @@ def run_tests(session, processes):
     with deterministic_PRNG():  # the first time it looks for garbage, which is nowhere as little as now
         pass
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
+    session.config.pluginmanager.getplugin("terminalreporter").showfspath = False  # it changes with each test
     queue, children = _queue(len(files)), {}
     try:
         for number in range(processes):
