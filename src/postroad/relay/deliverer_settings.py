@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copyreg
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from ssl import SSLContext
+from ssl import CERT_NONE, SSLContext
 from typing import TYPE_CHECKING
 
 from postroad.build import opportunistic_tls
@@ -54,9 +55,16 @@ class DelivererSettings:
         """As the other end of the link has them."""
         octets = BytesIO()
         pickler = pickle.Pickler(octets)
-        pickler.dispatch_table = copyreg.dispatch_table | {SSLContext: lambda _: (opportunistic_tls, ())}
+        pickler.dispatch_table = copyreg.dispatch_table | {SSLContext: _made_again}
         pickler.dump(self)
         return octets.getvalue()
+
+
+def _made_again(context: SSLContext) -> tuple[Callable[[], SSLContext], tuple[()]]:
+    """How the other process makes the like: one that proves who is there would become one that does not."""
+    if context.verify_mode is not CERT_NONE:
+        raise TypeError("a TLS context that verifies cannot be sent; send what it is made of")
+    return opportunistic_tls, ()
 
 
 def unpacked(octets: bytes) -> DelivererSettings:

@@ -1,21 +1,19 @@
 """`postroad queue`: the mail that waits, seen and changed."""
 
 import asyncio
-import io
 import json
 import sqlite3
 import time
 from base64 import b64decode
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.terminal import shown_at
 from tests.support.waiting import NOW, lay
 from tests.support.waiting import mail as _mail
 from typer.testing import CliRunner
 
-from postroad.cli import door
 from postroad.cli.root import app
 from postroad.spool.sqlite import SqliteSpool
 
@@ -54,19 +52,7 @@ def test_list_has_a_line_for_each_destination(queue):
 @pytest.fixture
 def at_terminal(spool, monkeypatch):
     """A function that runs `postroad queue` at a terminal of this width, and gives the lines it shows."""
-
-    def lines(width, *words):
-        written = io.StringIO()
-        written.isatty = lambda: True
-        with monkeypatch.context() as patch:
-            patch.setattr("sys.stdout", written)
-            for name, value in {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}.items():
-                patch.setenv(name, value)
-            with suppress(SystemExit):
-                app(["queue", *words, "--spool", str(spool)])
-        return [line.rstrip() for line in door.COLOUR.sub("", written.getvalue()).splitlines()]
-
-    return lines
+    return lambda width, *words: shown_at(width, ["queue", *words, "--spool", spool], monkeypatch)
 
 
 @pytest.mark.parametrize("width", [60, 80])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sources import SOURCE, nodes
+from tests.support.terminal import shown_at
 from tests.support.waiting import lay
 from typer.testing import CliRunner
 
@@ -304,19 +305,7 @@ def test_no_table_breaks_a_word_where_there_is_room_on_its_side(count, width, mo
 @pytest.fixture
 def at_terminal(monkeypatch):
     """What a command shows at a terminal of this width, without its paint."""
-
-    def shown(width, *words):
-        written = io.StringIO()
-        written.isatty = lambda: True
-        with monkeypatch.context() as patch:
-            patch.setattr("sys.stdout", written)
-            for name, value in {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}.items():
-                patch.setenv(name, value)
-            with suppress(SystemExit):
-                app([str(word) for word in words])
-        return [line.rstrip() for line in door.COLOUR.sub("", written.getvalue()).splitlines()]
-
-    return shown
+    return lambda width, *words: shown_at(width, words, monkeypatch)
 
 
 LONG = """$ORIGIN a-customer-with-a-long-name.example.

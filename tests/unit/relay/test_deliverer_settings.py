@@ -1,8 +1,11 @@
 """What the process that delivers is sent: all that the one that receives has read for it, and nothing of receiving."""
 
+from dataclasses import replace
+
 import pytest
 from tests.support.signing import ed25519_pem, rsa_pem
 
+from postroad.build import verified_tls
 from postroad.config import read
 from postroad.lab.certificate import CertificateKind, authority_file, lab_chain
 from postroad.receive import hash_password
@@ -79,3 +82,12 @@ def test_routes_are_told_apart_there_as_here(sent):
         each.serial for it in (there, again) for each in (it.relay.deliver, *(h.settings for h in it.relay.next_hops))
     ]
     assert 6 == len(set(numbers))
+
+
+def test_a_context_that_verifies_is_never_sent_as_one_that_does_not(sent):
+    """The other process would trust every host; a mistake of ours ends the start instead."""
+    here, _there = sent
+    settings = replace(here.relay.deliver, tls=verified_tls())
+    verifying = replace(here, relay=replace(here.relay, deliver=settings))
+    with pytest.raises(TypeError, match="verifies"):
+        verifying.packed()
