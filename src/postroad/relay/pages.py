@@ -43,6 +43,7 @@ class PageServer:
         self._names = names
         self._clients: dict[asyncio.Task[None], None] = {}  # in order of arrival
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closing = asyncio.Event()
 
     def open(self, address: Address, port: int) -> int:
         """Answer from now on; the port.
@@ -61,15 +62,18 @@ class PageServer:
     async def close(self) -> None:
         """Answer no more."""
         if self._loop:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._is_closing.set)
             await asyncio.to_thread(self._thread.join)
 
     def _run(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        server = loop.run_until_complete(asyncio.start_server(self._attend, sock=sock, limit=HEAD, backlog=BACKLOG))
-        loop.run_forever()
-        server.close()
-        loop.run_until_complete(self._drop_clients())
+        loop.run_until_complete(self._serve(sock))
         loop.close()  # a page that is still being made is waited for by nobody
+
+    async def _serve(self, sock: socket.socket) -> None:
+        server = await asyncio.start_server(self._attend, sock=sock, limit=HEAD, backlog=BACKLOG)
+        await self._is_closing.wait()  # it may have been set by now
+        server.close()
+        await self._drop_clients()
 
     async def _drop_clients(self) -> None:
         clients = list(self._clients)

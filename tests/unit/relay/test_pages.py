@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import socket
+import threading
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
@@ -181,3 +182,26 @@ def test_client_that_is_too_slow_is_dropped(monkeypatch):
                 writer.close()
 
     assert b"" == asyncio.run(story())
+
+
+def test_a_server_may_be_closed_while_it_begins(monkeypatch):
+    """A relay that ended as soon as it had begun said so with a traceback of this thread."""
+    begun, is_asked, start = threading.Event(), threading.Event(), asyncio.start_server
+
+    async def begin(*arguments, **settings):
+        begun.set()
+        is_asked.wait(PATIENCE_S)
+        await asyncio.sleep(0)
+        return await start(*arguments, **settings)
+
+    async def story():
+        server = PageServer({})
+        server.open(LOOPBACK, 0)
+        await asyncio.to_thread(begun.wait, PATIENCE_S)
+        closing = asyncio.create_task(server.close())
+        await asyncio.sleep(0)
+        is_asked.set()
+        await closing
+
+    monkeypatch.setattr(asyncio, "start_server", begin)
+    asyncio.run(story())
