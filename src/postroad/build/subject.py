@@ -16,7 +16,7 @@ from pathlib import Path
 from postroad import planning
 from postroad.build.resolvers import build_resolver, check_servers, zone_resolver
 from postroad.dns import Resolver, ZoneResolver
-from postroad.planning import SETUPS, SETUPS_BY_NAME
+from postroad.planning import SETUPS, SETUPS_BY_NAME, setup_named
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -139,8 +139,8 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
     """The domain, if a text says one, and the zone files that it stands for."""
     if what is None:
         return None, ()
-    if what in SETUPS_BY_NAME:
-        return SETUPS_BY_NAME[what].domain, (zone_of(what),)
+    if setup := setup_named(what):
+        return setup.domain, (zone_of(setup.name),)
     if is_file(what):
         return None, (_there(what),)
     if _LIKE_A_SETUP.fullmatch(what):
@@ -155,7 +155,7 @@ def zone_of(setup: str) -> Path:
 
 def is_file(text: str) -> bool:
     """Whether a text is meant as a file: no domain has a slash, and none ends in `.zone`; a set-up is never one."""
-    if text in SETUPS_BY_NAME or "://" in text or text.lower().startswith("mailto:"):
+    if setup_named(text) or "://" in text or text.lower().startswith("mailto:"):
         return False
     return "/" in text or text.endswith(ENDING) or (os.path.exists(text) and not os.path.isdir(text))  # noqa: PTH110, PTH112  # Path raises for names that are too long
 

@@ -75,9 +75,9 @@ def compare(
 
 def _is_zone(text: str) -> bool:
     from postroad.build import is_file
-    from postroad.planning import SETUPS_BY_NAME
+    from postroad.planning import setup_named
 
-    return text in SETUPS_BY_NAME or is_file(text)
+    return setup_named(text) is not None or is_file(text)
 
 
 def _short(sets: Sequence[str]) -> Sequence[str]:

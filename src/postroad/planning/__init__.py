@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, shown
     from postroad.planning.refusals import ExchangerRefusal, RefusalCause
     from postroad.planning.scorecard import Scorecard, faults_of, measure
-    from postroad.planning.setups import SETUPS, SETUPS_BY_NAME
+    from postroad.planning.setups import SETUPS, SETUPS_BY_NAME, setup_named
 
 __getattr__, __dir__ = door(
     __name__,
@@ -39,5 +39,5 @@ __getattr__, __dir__ = door(
     records="Line Machine Records is_stand_in machines shown",
     refusals="ExchangerRefusal RefusalCause",
     scorecard="Scorecard faults_of measure",
-    setups="SETUPS SETUPS_BY_NAME",
+    setups="SETUPS SETUPS_BY_NAME setup_named",
 )

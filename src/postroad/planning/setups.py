@@ -39,3 +39,8 @@ SETUPS: Mapping[str, Setup] = MappingProxyType(
 SETUPS_BY_NAME: Mapping[str, Setup] = MappingProxyType(
     {name: setup for setup in SETUPS.values() for name in (setup.name, setup.called)}
 )
+
+
+def setup_named(text: str) -> Setup | None:
+    """The set-up of this name; like a domain, in capitals or not."""
+    return SETUPS_BY_NAME.get(text.lower())

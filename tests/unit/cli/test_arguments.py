@@ -59,6 +59,12 @@ def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, h
     assert "example.org" in run(command, f"./{setup}", "--json").stdout
 
 
+def test_a_set_up_is_known_in_capitals(here):
+    """As a domain is, which it is written in place of."""
+    small, large = (run("lookup", name, "--json").stdout for name in ("two-equal", "Two-Equal"))
+    assert small == large
+
+
 def test_no_file_changes_the_comparison_of_the_set_ups(here):
     """It takes none, so it reads none."""
     before = run("setups", "--sender", "rfc5321").stdout
