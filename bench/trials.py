@@ -22,7 +22,7 @@ from postroad.planning import SETUPS
 from postroad.routing import PROCEDURES, decide, draw
 from postroad.simulation import SENDERS, DnsOrder
 from postroad.simulation.trials import Greylist, Outage, Trial, Trials, Workload, run
-from postroad.words.facts import Snapshot
+from postroad.words.snapshot import Snapshot
 
 MESSAGES = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
 SEED = 1

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from postroad.rules import Checked
     from postroad.simulation import Forecast, Range
     from postroad.simulation.trials import TrialOptions, Trials
-    from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
+    from postroad.words.snapshot import Snapshot
 
 MOST_SEED = 2**64
 _PORT = count(65_535, needed=True)

@@ -2,7 +2,8 @@
 
 from ipaddress import IPv4Address, ip_address
 
-from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Temporary
+from postroad.words.snapshot import Snapshot
 
 DOMAIN = "example.com"
 SERVFAIL = Temporary("SERVFAIL")

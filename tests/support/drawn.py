@@ -8,9 +8,10 @@ from postroad.simulation.case import Case, DnsOrder, Example, Forecast, Question
 from postroad.views.html import answer
 from postroad.views.pictures.picture import Picture
 from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, ZoneLines
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.facts import Found, HostFacts, Mx, NoData
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 
 HALF = Fraction(1, 2)
 

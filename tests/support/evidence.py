@@ -6,9 +6,10 @@ from ipaddress import ip_address
 from postroad.routing import decide
 from postroad.rules import Evidence, FileLine
 from postroad.tls import read_policy, read_records
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Said, Snapshot, Tlsa, Wire
+from postroad.words.facts import Found, HostFacts, Mx, NoData, Said, Tlsa, Wire
 from postroad.words.policies import StsPolicy, StsPublished, Texts
 from postroad.words.sessions import Certificate, Probe, Reach
+from postroad.words.snapshot import Snapshot
 
 NOW = 1_800_000_000.0
 DAY_S = 86_400

@@ -5,8 +5,9 @@ from ipaddress import ip_address
 from hypothesis import strategies as st
 
 from postroad.simulation import Case, DnsOrder
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.facts import Found, HostFacts, Mx, NoData
 from postroad.words.faults import Mode
+from postroad.words.snapshot import Snapshot
 
 
 def snapshot(*records):

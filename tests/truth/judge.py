@@ -17,10 +17,11 @@ from postroad.models import Sender
 from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.recipients import Fates, Mixed, every_fate
-from postroad.words.facts import Found, HostFacts, NoData, Snapshot
+from postroad.words.facts import Found, HostFacts, NoData
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import listing
+from postroad.words.snapshot import Snapshot
 
 _REFUSED_MOST = 10
 _REPLIES = {"a": 250, "d": 450, "r": 550}

@@ -13,8 +13,9 @@ from postroad.gather import gather
 from postroad.models import SENDERS, Sender
 from postroad.models.model import EqualsOrder
 from postroad.simulation import Case, DnsOrder
-from postroad.words.facts import NoData, Snapshot, Temporary
+from postroad.words.facts import NoData, Temporary
 from postroad.words.faults import Mode
+from postroad.words.snapshot import Snapshot
 
 HERE = Path(__file__).parent
 FILES = ("shares", "faults", "limits", "blackhole", "memory", "second")

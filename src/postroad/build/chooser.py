@@ -21,8 +21,9 @@ from postroad.routing import (
     no_longer_there,
     on_behalf,
 )
-from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Temporary
 from postroad.words.names import AddressLiteral, Destination
+from postroad.words.snapshot import Snapshot
 
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""

@@ -28,11 +28,12 @@ from postroad.routing import (
     odds,
 )
 from postroad.tls import AUTO, Override
-from postroad.words.facts import NoData, Snapshot
+from postroad.words.facts import NoData
 from postroad.words.mail import Mailbox, Recipient, domain_of
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result
 from postroad.words.phrasebook import listing
+from postroad.words.snapshot import Snapshot
 from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
 

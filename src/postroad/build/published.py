@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from postroad.dns import Resolver, ZoneResolver
 from postroad.gather import gather_dane, gather_sts
-from postroad.words.facts import Bogus, Found, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.inputs import NotNowError
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import Published, StsPolicy, StsPublished
+from postroad.words.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from postroad.gather import Fetch

@@ -21,12 +21,13 @@ from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, rea
 from postroad.planning import Conditions, Mix, Records
 from postroad.simulation import DnsOrder, addresses_named
 from postroad.tls import Listing
-from postroad.words.facts import Bogus, Snapshot, Temporary
+from postroad.words.facts import Bogus, Temporary
 from postroad.words.faults import UNCOVERED, Mode, parse_down, parse_uncovered
 from postroad.words.inputs import InputError, NotNowError, readable
 from postroad.words.names import Address, Unreadable
 from postroad.words.phrasebook import listing
 from postroad.words.policies import Published, StsPolicy
+from postroad.words.snapshot import Snapshot
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from postroad.cli import screen
 if TYPE_CHECKING:
     from postroad.planning import Conditions
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions, Trials
-    from postroad.words.facts import Snapshot
+    from postroad.words.snapshot import Snapshot
 
 _PANEL = "Trials: messages followed over all attempts"
 MOST_DIGITS = 18  # of a number of messages: whatever has more is too much anyway

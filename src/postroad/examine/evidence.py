@@ -15,10 +15,11 @@ from postroad.examine.visit import ProbeTarget
 from postroad.gather import Fetch, gather, gather_hosts, gather_more
 from postroad.routing import PROCEDURES, Own, Refusal, Route, RoutePolicy, decide
 from postroad.rules import Evidence, FileLine
-from postroad.words.facts import Bogus, Found, HostFacts, Said, Snapshot, Temporary, Wire
+from postroad.words.facts import Bogus, Found, HostFacts, Said, Temporary, Wire
 from postroad.words.names import Address, AddressLiteral, Destination, Unreadable, parse_domain
 from postroad.words.policies import Texts
 from postroad.words.sessions import Probe, Reach
+from postroad.words.snapshot import Snapshot
 
 SURE = "com"  # a zone that is always there: the control question to the resolver
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from postroad.dns import Resolver, resolve_tlsa, resolve_txt
 from postroad.gather import Fetch, gather_sts
-from postroad.words.facts import Answer, Found, NoData, Snapshot, Tlsa
+from postroad.words.facts import Answer, Found, NoData, Tlsa
 from postroad.words.names import AddressLiteral, is_address_like
 from postroad.words.policies import StsPublished, Texts
+from postroad.words.snapshot import Snapshot
 
 MAX_EXCHANGERS = 30  # exchangers whose TLSA records are asked for
 

@@ -19,8 +19,9 @@ from postroad.dns import (
     resolve_aaaa,
     resolve_ns,
 )
-from postroad.words.facts import Bogus, Found, HostFacts, NoData, Said, Snapshot, Temporary, Wire
+from postroad.words.facts import Bogus, Found, HostFacts, NoData, Said, Temporary, Wire
 from postroad.words.names import Address, AddressLiteral
+from postroad.words.snapshot import Snapshot
 
 MAX_SERVERS = 26  # addresses of name servers asked for one zone: thirteen names, two families
 NOTHING: Mapping[str, HostFacts] = MappingProxyType({})

@@ -15,8 +15,9 @@ from typing import Any
 
 from postroad.routing import Refusal, Route, embedded
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, forecast
-from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.names import Address, is_address_like
+from postroad.words.snapshot import Snapshot
 
 MIX = "internet"  # whose expected shares are told
 MAX_SERVERS = 200  # addresses of a set whose shares are worked out; larger sets cost seconds and say little

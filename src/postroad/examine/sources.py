@@ -22,9 +22,9 @@ from postroad.files import read_text
 from postroad.gather import UnreadableFactsError, read_lookup
 from postroad.net import host_name
 from postroad.rules import FileLine
-from postroad.words.facts import Snapshot
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
+from postroad.words.snapshot import Snapshot
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, max_answers=50_000, max_records=100_000)
 """A run looks at one moment: what was asked once is not asked again, trouble included.

@@ -12,8 +12,8 @@ from postroad.examine.sources import SourceOptions, build_sources
 from postroad.planning import Check, CheckTrouble, Weight, is_stand_in
 from postroad.routing import decide
 from postroad.rules import RULES, Evidence, Finding, Need, Severity, run
-from postroad.words.facts import Snapshot
 from postroad.words.names import parse_address
+from postroad.words.snapshot import Snapshot
 
 _NET = re.compile(r"[0-9a-f.:]+/\d+")
 

@@ -10,8 +10,9 @@ from operator import attrgetter
 from typing import Any
 
 from postroad.dns import CachingResolver, RecordType, Resolver, resolve_ns
-from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
+from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
+from postroad.words.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.dns import CachingResolver, RecordType, Resolver
 from postroad.gather.asking import GatherSettings
-from postroad.words.facts import (
-    Answer,
-    Bogus,
-    Found,
-    HostFacts,
-    NoData,
-    NoName,
-    Snapshot,
-    Temporary,
-    Tlsa,
-    is_authentic,
-)
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Temporary, Tlsa, is_authentic
 from postroad.words.phrasebook import listing
 from postroad.words.policies import DaneFacts
+from postroad.words.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from postroad.dns import WireSettings

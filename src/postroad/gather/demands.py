@@ -10,9 +10,10 @@ from typing import Protocol
 from postroad.dns import Resolver
 from postroad.gather.dane import SMTP_PORT, gather_dane, gather_dane_of_hosts
 from postroad.tls import AUTO, Known, Listing, Override, TlsMode, demanded
-from postroad.words.facts import HostFacts, NoData, NoName, Snapshot, is_authentic
+from postroad.words.facts import HostFacts, NoData, NoName, is_authentic
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import DaneFacts, StsKnown
+from postroad.words.snapshot import Snapshot
 from postroad.words.tls import Demand
 
 _BY_DANE = (TlsMode.AUTO, TlsMode.DANE, TlsMode.DANE_ONLY)

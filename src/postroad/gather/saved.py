@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.names import AddressLiteral, Unreadable, parse_destination
+from postroad.words.snapshot import Snapshot
 
 Shape = dict[str, Any]
 

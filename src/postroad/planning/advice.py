@@ -22,9 +22,10 @@ from postroad.planning.mix import Conditions
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Scorecard, Scores, mark, measure
 from postroad.simulation import DnsOrder
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.names import AddressLiteral
 from postroad.words.phrasebook import counted, listing
+from postroad.words.snapshot import Snapshot
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
 # What a change may cost.

@@ -10,9 +10,10 @@ from itertools import count
 
 from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
-from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
 from postroad.words.names import is_address_like, parse_address
 from postroad.words.phrasebook import listing
+from postroad.words.snapshot import Snapshot
 
 KINDS = {4: "A", 6: "AAAA"}
 MOST_OCTETS = 60  # of a label that a number is put behind: RFC 1035 section 2.3.4 has 63

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from postroad.planning.records import Machine, Records, network_of, shown
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.phrasebook import counted, listing
+from postroad.words.snapshot import Snapshot
 
 MOST_NAMED = 3  # machines with the same names, in one sentence
 

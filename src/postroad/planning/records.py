@@ -11,8 +11,9 @@ from typing import Any
 from postroad.models import Sender
 from postroad.routing import Dropped, DropReason, Refusal
 from postroad.simulation import Case, Forecast, FoundExchangers, MadeExchangers, as_given, exchanges, forecast, places
-from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
+from postroad.words.facts import Answer, Found, HostFacts, NoData
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
+from postroad.words.snapshot import Snapshot
 from postroad.words.trail import Target, labelled
 
 _TWICE = frozenset({DropReason.DUPLICATE_ADDRESS, DropReason.DUPLICATE_NAME})

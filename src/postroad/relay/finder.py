@@ -16,9 +16,10 @@ from postroad.relay.settings import NextHop, RelaySettings
 from postroad.relay.tls_reports import SessionWatch
 from postroad.routing import Own, Refusal, StaticRoute, noted
 from postroad.tls import Watch, watch_of
-from postroad.words.facts import Found, NoData, NoName, Snapshot
+from postroad.words.facts import Found, NoData, NoName
 from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
 from postroad.words.policies import DaneFacts, StsKnown
+from postroad.words.snapshot import Snapshot
 
 TROUBLE_S = 5
 """How long the lack of an answer is remembered, as the resolver's cache does."""

@@ -9,9 +9,10 @@ from itertools import chain, groupby, zip_longest
 
 from postroad.routing.own import Own, embedded
 from postroad.routing.policy import PROCEDURES, RoutePolicy
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like, to_unicode
 from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.snapshot import Snapshot
 from postroad.words.tls import OPPORTUNISTIC, Demand
 from postroad.words.trail import Attempt
 

@@ -9,8 +9,9 @@ from datetime import date
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Finding
 from postroad.rules.rule import Need
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.names import Address
+from postroad.words.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from postroad.routing import Refusal, Route
-from postroad.words.facts import HostFacts, Said, Snapshot, Wire
+from postroad.words.facts import HostFacts, Said, Wire
 from postroad.words.names import Address
 from postroad.words.policies import Texts
 from postroad.words.sessions import Probe, Reach
+from postroad.words.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from postroad.dns import ZoneProblem, ZoneResolver, parse_zones
 from postroad.gather import gather
 from postroad.lab import Fault, Lab, Received, SynWatch
 from postroad.scenarios.situations import HOME, HOME_ADDRESS, Situation, Slot, slots_of, zone_of_slots
-from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, parse_address, parse_domain
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 from postroad.words.trace import Event
 
 SMTP_PORT, DNS_PORT = 25, 53

@@ -9,10 +9,10 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TypeVar
 
-from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 
 K = TypeVar("K")
 

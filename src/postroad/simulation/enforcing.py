@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from postroad.models import Sender
 from postroad.tls import Known, Listing, demanded
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.faults import Mode
 from postroad.words.policies import DaneFacts, StsPolicy
+from postroad.words.snapshot import Snapshot
 from postroad.words.tls import OPPORTUNISTIC, Demand, TlsLevel
 
 NO_DEMANDS: Mapping[str, Demand] = {}

@@ -27,9 +27,10 @@ from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.enforcing import demands_of, unmet
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.own import names_of, usual
-from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 from postroad.words.tls import OPPORTUNISTIC, Demand
 
 MOST_TURNS = 720

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
 from postroad.simulation.plans import named_address
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.names import Address, Destination, Unreadable, parse_address, parse_domain
+from postroad.words.snapshot import Snapshot
 from postroad.words.trail import Target
 
 # Every sender's view before it chooses: records as DNS has them, none cut off

@@ -1,19 +1,15 @@
-"""What DNS said of a domain, typed: found, no data, no name, temporary, bogus; and the Snapshot of it all.
+"""What DNS said, typed: found, no data, no name, temporary, bogus.
 
 Besides, for checks: what each authoritative server said, and how large an answer was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, TypeVar
+from typing import Any, ClassVar, Generic, Never, TypeVar
 
-from postroad.words.names import Address, Destination
-
-if TYPE_CHECKING:
-    from postroad.words.policies import Published
+from postroad.words.names import Address
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -116,26 +112,6 @@ class HostFacts:
 
     a: Answer[IPv4Address]
     aaaa: Answer[IPv6Address]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All that DNS said of a domain, asked once.
-
-    `hosts` has the MX targets by canonical name, and the domain itself where its own addresses were asked for
-    because no MX was found. A target missing from `hosts` was not asked for: the limit on names was reached.
-    `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route. `in_lab`: whoever
-    asked said that a loopback address is one like any other here; nothing else makes it one. `published`: what the
-    domain asks of TLS, for simulations of senders that look at it; None: nobody asked.
-    """
-
-    domain: Destination
-    mx: Answer[Mx]
-    hosts: Mapping[str, HostFacts] = field(default_factory=dict)
-    servers: Answer[str] | None = None
-    reverse: Mapping[Address, Answer[str]] = field(default_factory=dict)
-    in_lab: bool = False
-    published: Published | None = None
 
 
 @dataclass(frozen=True, slots=True)

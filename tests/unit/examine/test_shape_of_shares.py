@@ -9,7 +9,8 @@ from tests.support.examples import examples
 from postroad.examine import shares
 from postroad.examine.shares import shares_in, shares_of
 from postroad.routing import decide
-from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Temporary
+from postroad.words.snapshot import Snapshot
 
 NAMES = ["a.example.com", "b.example.com", "example.com", "mx.example.net", "mx10.example.net", "z9.example.org"]
 V4 = [ip_address(text) for text in ("192.0.2.1", "192.0.2.2", "198.51.100.7", "203.0.113.9", "10.0.0.1")]

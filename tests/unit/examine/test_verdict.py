@@ -7,7 +7,8 @@ import pytest
 from postroad.examine import CheckTerms, Tolerated, exit_status, weigh
 from postroad.routing import PROCEDURES, decide
 from postroad.rules import Accepted, Checked, Evidence, Finding, Place, Severity
-from postroad.words.facts import NoData, Snapshot
+from postroad.words.facts import NoData
+from postroad.words.snapshot import Snapshot
 
 NOW = 1_800_000_000.0  # 2027-01-15
 SNAPSHOT = Snapshot("example.com", NoData())

@@ -10,8 +10,9 @@ from tests.support.examples import examples
 
 from postroad.dns import CachingResolver, RecordType, ServerAddress, WireSettings, ZoneResolver, parse_zones
 from postroad.gather import GatherSettings, gather, gather_dane, gather_dane_of_hosts, gather_hosts, why_dane_is_off
-from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary, Tlsa
+from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary, Tlsa
 from postroad.words.policies import DaneFacts
+from postroad.words.snapshot import Snapshot
 
 HASH = "ab" * 32
 TLSA = Tlsa(3, 1, 1, bytes.fromhex(HASH))

@@ -8,8 +8,9 @@ import pytest
 from postroad.dns import CachingResolver, RecordType, ZoneResolver, parse_zones
 from postroad.gather import GatherSettings, gather, gather_more
 from postroad.routing import Route, decide
-from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.names import AddressLiteral
+from postroad.words.snapshot import Snapshot
 
 DOMAIN = "example.com"
 V4, V6 = ip_address("192.0.2.1"), ip_address("2001:db8::1")

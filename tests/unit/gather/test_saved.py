@@ -10,7 +10,8 @@ from tests.support.examples import examples
 
 from postroad.gather.saved import UnreadableFactsError, read_lookup
 from postroad.views.json import lookup_shape
-from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary
+from postroad.words.snapshot import Snapshot
 
 NAMES = st.sampled_from(["a.example", "b.example", "mail.example.com"])
 SECONDS = st.integers(0, 10**6)

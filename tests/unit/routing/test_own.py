@@ -20,9 +20,10 @@ from postroad.routing import (
     decide_static,
     embedded,
 )
-from postroad.words.facts import Found, HostFacts, NoData, NoName, Snapshot
+from postroad.words.facts import Found, HostFacts, NoData, NoName
 from postroad.words.names import AddressLiteral
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 
 RFC5321 = PROCEDURES["rfc5321"]
 HERE = ip_address("192.0.2.1")

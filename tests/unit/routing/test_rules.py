@@ -11,9 +11,10 @@ from tests.support.examples import examples
 
 from postroad.routing import DropReason, Own, Refusal, Route, RoutePolicy, Status, decide
 from postroad.routing.policy import PROCEDURES, EqualsPolicy
-from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.names import AddressLiteral
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 
 
 def names(route):

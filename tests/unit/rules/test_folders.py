@@ -11,9 +11,10 @@ from tests.support.examples import examples
 
 from postroad.routing import Refusal, Status, decide
 from postroad.rules import RULES, Evidence, Severity, run
-from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.policies import Texts
 from postroad.words.sessions import Reach
+from postroad.words.snapshot import Snapshot
 
 MINE = [rule for rule in RULES.values() if rule.topic in folders.TOPICS]
 # No master file can say NXDOMAIN of a name that has records,

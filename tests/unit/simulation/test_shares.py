@@ -21,9 +21,10 @@ from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.shares import _add_up, _Sums
 from postroad.simulation.steps import Steps
-from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Temporary
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 
 HALF = Fraction(1, 2)
 

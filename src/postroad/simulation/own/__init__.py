@@ -25,10 +25,11 @@ from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Proves, Rehearsal
 from postroad.simulation.own.sums import Adding, Effort, Sums, spread
 from postroad.simulation.own.ways import Way, as_planned, first_of_each, ways
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.faults import Fault, Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 from postroad.words.trail import Attempt, Target
 
 __all__ = ["Foreseen", "OwnSender", "Rehearsal", "Way", "every_example", "foresee", "names_of", "usual"]

@@ -12,9 +12,10 @@ from postroad.simulation.case import DnsOrder
 from postroad.simulation.servers import addresses_named, places
 from postroad.simulation.trials.trial import Greylist, Outage, Trial, Workload
 from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all
-from postroad.words.facts import Found, Snapshot
+from postroad.words.facts import Found
 from postroad.words.faults import Mode
 from postroad.words.names import Address, Unreadable
+from postroad.words.snapshot import Snapshot
 
 MOST_MESSAGES = 10_000_000  # of one sender: some seconds where each is tried once
 MOST_TRIES = 1_000_000_000  # of all messages of one sender: some minutes

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from postroad.models import Schedule, Sender
 from postroad.pace import DAY_S, MINUTE_S
 from postroad.simulation.case import DnsOrder
-from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.snapshot import Snapshot
 
 FEW = 30
 """Sources of which the differences say too little: of fewer, each TTL by itself is taken where an order is cached."""

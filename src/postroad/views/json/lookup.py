@@ -7,8 +7,9 @@ from typing import Any, TypedDict
 
 from postroad.gather import STATUS, facts_shape
 from postroad.views.json.shape import VERSION
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Snapshot, Temporary, is_authentic
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Temporary, is_authentic
 from postroad.words.names import Address
+from postroad.words.snapshot import Snapshot
 
 
 class AnswerJson(TypedDict):

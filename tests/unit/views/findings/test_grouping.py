@@ -7,7 +7,8 @@ from tests.support.checked import AT, DOMAIN, SANE
 from postroad.routing import Refusal, decide
 from postroad.rules import Checked, CheckedExchanger, Evidence, Finding, Need, Place, Severity
 from postroad.views.findings.wording import groups, shape_of, summary
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.facts import Found, HostFacts, Mx, NoData
+from postroad.words.snapshot import Snapshot
 
 SERVERS = (
     CheckedExchanger(5, "b.example.com", (ip("192.0.2.2"), ip("192.0.2.1"))),
