@@ -8,8 +8,8 @@ Stops: `names` (domains and addresses), `mail` (mailboxes, envelopes), `addressl
 server says), `facts` (what DNS said), `policies` (what a domain publishes beside it), `snapshot` (all that was said of
 a domain), `providers` (who runs an exchanger), `tls` (what a connection has to prove, and proved), `sessions` (what a
 server showed), `faults` (how an exchanger misbehaves), `outcome` (what became of it), `trail` (where an attempt went),
-`record` and `tlsrecord` (the same, to last), `trace` (steps told live). Of text: `phrasebook` (shares, times, counts and lists as people read them),
-`visible` (what strangers wrote, fit to be shown), `moments` (times as people type them), `inputs` (what a caller gave
-and nobody can use), `bounds` (what a number may be), `toml`, `jsontext`. Of the house: `doors` (how rooms are opened),
-`light` (how those are made that are made for each message).
+`record` and `tlsrecord` (the same, to last), `trace` (steps told live). Of text: `phrasebook` (shares, times, counts
+and lists as people read them), `visible` (what strangers wrote, fit to be shown), `moments` (times as people type
+them), `inputs` (what a caller gave and nobody can use), `bounds` (what a number may be), `toml`, `jsontext`. Of the
+house: `doors` (how rooms are opened), `light` (how those are made that are made for each message).
 """
