@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from multiprocessing import spawn
 
 from tests.faults import child
 
@@ -17,5 +18,7 @@ LOADED = (
 for name in LOADED:
     import_module(name)
 Config()
+# Each fork would have the main module of the run as well: that is pytest, which takes longer than a relay to start
+spawn._fixup_main_from_name = spawn._fixup_main_from_path = lambda _: None
 
 __all__ = ["child"]
