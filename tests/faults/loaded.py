@@ -9,11 +9,13 @@ from tests.faults import child
 from postroad.config import Config
 
 LOADED = (
-    "ctypes", "resource", "uvloop", "dns.rdtypes.ANY.CNAME", "dns.rdtypes.ANY.MX", "dns.rdtypes.ANY.SOA",
-    "dns.rdtypes.ANY.TXT", "dns.rdtypes.IN.A", "dns.rdtypes.IN.AAAA", "dns.zonefile", "postroad.cli.root",
-    "postroad.build", "postroad.config.loading", "postroad.dns.master", "postroad.net.descriptors",
-    "postroad.relay.process", "postroad.relay.service", "postroad.spool.sqlite.spool", "postroad.views.text.blocks",
-    "tests.faults.nursery", *(["postroad.spool.postgres.spool"] if find_spec("asyncpg") else ()),
+    "ctypes", "encodings.utf_8_sig", "importlib.readers", "multiprocessing.popen_forkserver", "resource", "uvloop",
+    "dns.rdtypes.ANY.CNAME", "dns.rdtypes.ANY.MX", "dns.rdtypes.ANY.SOA", "dns.rdtypes.ANY.TXT", "dns.rdtypes.IN.A",
+    "dns.rdtypes.IN.AAAA", "dns.zonefile", "typer._click.decorators", "postroad.build.loops", "postroad.cli.deliverer",
+    "postroad.cli.root", "postroad.config.loading", "postroad.dns.master", "postroad.net.descriptors",
+    "postroad.relay.process", "postroad.relay.service", "postroad.spool.opening", "postroad.spool.sqlite.spool",
+    "postroad.views.text.blocks", "tests.faults.nursery",
+    *(["postroad.spool.postgres.spool"] if find_spec("asyncpg") else ()),
 )  # fmt: skip
 for name in LOADED:
     import_module(name)
