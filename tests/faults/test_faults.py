@@ -1,15 +1,16 @@
 """The faults test in its short form: every scenario at once; `make faults` plays them at length."""
 
 import asyncio
-import os
-import subprocess
-import sys
+import tempfile
+from dataclasses import replace
+from multiprocessing import forkserver
 
 import pytest
 from tests.faults import scenarios
 from tests.faults.books import until
-from tests.faults.relays import ROOT, is_running
-from tests.faults.stage import SHORT
+from tests.faults.relays import is_running
+from tests.faults.stage import SHORT, Stage
+from tests.support.forks import killed
 
 NAMES = tuple(name for name in scenarios.ALL if name not in scenarios.LONG)
 
@@ -32,27 +33,23 @@ def test_every_accepted_message_arrives_whatever_breaks(figures, name):
     assert [] == figures[name].wrong
 
 
-BEGIN_TWO = """
-import asyncio
-from dataclasses import replace
-from tests.faults.stage import SHORT, Stage
+def begin_two(say):
+    """Begin a relay in each way, and say how they are once both have begun."""
+    forkserver._forkserver._forkserver_pid = None  # that of the process this is a fork of is not ours
 
-async def begin():
-    async with Stage("left", 51, replace(SHORT, is_forked=False)) as one, Stage("left-too", 52, SHORT) as other:
-        await asyncio.gather(one.relay.start(), other.relay.start())
-        print(one.relay.pid, other.relay.pid, flush=True)
-        await asyncio.sleep(3600)
+    async def begin():
+        async with Stage("left", 51, replace(SHORT, is_forked=False)) as one, Stage("left-too", 52, SHORT) as other:
+            await asyncio.gather(one.relay.start(), other.relay.start())
+            for relay in (one.relay, other.relay):
+                say(f"{relay.pid} {relay.is_alive}")
+            await asyncio.Event().wait()
 
-asyncio.run(begin())
-"""
+    asyncio.run(begin())
 
 
-def test_no_relay_outlives_a_run_that_is_killed(tmp_path):
+def test_no_relay_outlives_a_run_that_is_killed(tmp_path, monkeypatch):
     """Started as users start theirs, or forked: it ends with the process that began it, however that ends."""
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-c", BEGIN_TWO]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment) as run:
-        pids = [int(pid) for pid in run.stdout.readline().split()]
-        assert [True, True] == [is_running(pid) for pid in pids]
-        run.kill()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the run leaves what it had
+    pids, were_alive = zip(*map(str.split, killed(begin_two, 2)), strict=True)
+    assert ("True", "True") == were_alive
     assert asyncio.run(until(lambda: not any(map(is_running, pids))))

@@ -9,6 +9,7 @@ is enforced it is told what a policy server tells it, level secure and the name 
 
 import argparse
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -16,13 +17,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tests.interop.conftest import folder_for_others
 from tests.interop.letters import hand_over
 from tests.interop.packages import PEERS, environment
 from tests.interop.servers import run_postfix
 from tests.support.dnssec import HOST, KNOTD, UNBOUND, Signed, SignedZone, validating
+from tests.support.forks import said_by
 
 from postroad.build import Mailer, build_policy, build_resolver, policy_fetch
 from postroad.dns import WireSettings, parse_server, parse_zones
@@ -32,7 +33,7 @@ from postroad.lab import AUTHORITY, CertificateKind, Lab, authority_file, lab_tr
 from postroad.lab.certificate import AUTHORITY_KEY, LEAF_KEY
 
 FINGER = PEERS / "usr/sbin/posttls-finger"
-INSIDE = "--inside"  # the namespace
+CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000  # <sched.h>
 NAMES_AT, SMTP_AT = 53, 25  # ports
 POSTFIX = "127.0.0.3"
 SETTINGS = """
@@ -144,14 +145,17 @@ def obstacle():
 
 
 def in_namespace(folder):
-    """The opinions, from this program in a network of its own."""
+    """The opinions, from a fork of this process in a network of its own; if there are none, stderr says why."""
     names = folder / "resolv.conf"
     names.write_text(f"nameserver {HOST}\n")
-    command = ["unshare", "--net", "--mount", "sh", "-c", ENTER, names, sys.executable, "-m", __spec__.name]
-    done = subprocess.run([*command, INSIDE, folder], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return [Opinions(**each) for each in json.loads(done.stdout)]
+
+    def ask(say):
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET | CLONE_NEWNS):  # os.unshare comes with Python 3.12
+            raise OSError(ctypes.get_errno(), "unshare")
+        subprocess.run(["sh", "-c", f"mount --make-rprivate / && {ENTER}", names, "true"], check=True)
+        say(json.dumps([asdict(each) for each in asyncio.run(opinions(folder))]))
+
+    return [Opinions(**each) for each in json.loads(said_by(ask))]
 
 
 async def opinions(folder):
@@ -245,11 +249,8 @@ def main():
     """Print what all say."""
     parser = argparse.ArgumentParser(prog="python -m tests.interop.second_opinion", description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON, with the reasons")
-    parser.add_argument(INSIDE, type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.inside:
-        sys.stdout.write(json.dumps([asdict(each) for each in asyncio.run(opinions(asked.inside))]))
-    elif why := obstacle():
+    if why := obstacle():
         sys.stdout.write(f"skipped: {why}\n")
     else:
         with folder_for_others() as folder:

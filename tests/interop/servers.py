@@ -12,13 +12,12 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
 from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
 from tests.support.certificates import issue
 from tests.support.patience import PATIENCE_S
-from tests.support.signing import ed25519_pem, rsa_pem
+from tests.support.signing import ed25519_pem, rsa_key, rsa_pem
 
 from postroad.lab import CertificateKind
 from postroad.lab.certificate import lab_chain
@@ -152,7 +151,7 @@ begin retry
 """
 
 
-RSA = issue("mx.dane-rsa.example", kind=partial(rsa.generate_private_key, 65537, 2048))
+RSA = issue("mx.dane-rsa.example", kind=partial(rsa_key, 2048))
 SELECTORS = {"rsa": partial(rsa_pem, 2048), "curve": ed25519_pem}
 
 

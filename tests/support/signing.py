@@ -1,20 +1,28 @@
-"""Keys for tests of signatures, made once, and what a verifier says."""
+"""Keys for tests of signatures, and what a verifier says."""
 
 from functools import cache
+from pathlib import Path
 
 import dkim
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from postroad.sign import SigningPolicy, read_key
 
 DOMAIN = "example.com"
+KEYS = Path(__file__).with_name("keys")
 
 
 @cache
 def rsa_pem(bits=1024, turn=0):
-    """An RSA key; a small one, for it is made while the test waits."""
-    return pem(rsa.generate_private_key(65537, bits))
+    """An RSA key, always the same, for to make one takes as long as many tests; a small one is quicker, too."""
+    return (KEYS / f"rsa-{bits}-{turn}.pem").read_bytes()
+
+
+@cache
+def rsa_key(bits=1024):
+    """The same, read: to look whether it is one takes half as long as to make it."""
+    return serialization.load_pem_private_key(rsa_pem(bits), None, unsafe_skip_rsa_key_validation=True)
 
 
 @cache
@@ -29,6 +37,7 @@ def pem(private):
     return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
 
 
+@cache
 def key(selector="s1", domain=DOMAIN, octets=None):
     """A key as it was read."""
     return read_key(octets or rsa_pem(), domain, selector)

@@ -32,8 +32,16 @@ class Calls:
     """Counts the calls of Python functions of ours, in all threads that are begun within, while it is asked to."""
 
     def __init__(self):
-        self.of = Counter()
+        self._of = Counter()
         self.counts = False
+
+    @property
+    def of(self):
+        """How many of each name."""
+        names = Counter()
+        for code, count in self._of.items():
+            names[f"{Path(code.co_filename).name} {code.co_qualname}"] += count
+        return names
 
     def __enter__(self):
         threading.setprofile(self._hear)
@@ -47,7 +55,7 @@ class Calls:
     def _hear(self, frame, event, _argument):
         code = frame.f_code
         if self.counts and event == "call" and (code.co_filename.startswith(OURS) or code.co_filename == "<string>"):
-            self.of[f"{Path(code.co_filename).name} {code.co_qualname}"] += 1
+            self._of[code] += 1
 
 
 class Exchanger(asyncio.Protocol):

@@ -8,7 +8,7 @@ from tests.support.signing import ed25519_pem, rsa_pem
 from postroad.build import verified_tls
 from postroad.config import read
 from postroad.lab.certificate import CertificateKind, authority_file, lab_chain
-from postroad.receive import hash_password
+from postroad.receive import PasswordHash
 from postroad.relay import relay_settings
 from postroad.relay.deliverer_settings import DelivererSettings, unpacked
 from postroad.tls import why_untrusted
@@ -40,7 +40,7 @@ mx_of = "example.net"
 def sent(tmp_path):
     """What is sent, and how it arrives."""
     (tmp_path / "keys" / "example.com").mkdir(parents=True)
-    files = {"secret": b"correct horse", "users": f"ann:{hash_password('x')}\n".encode()}
+    files = {"secret": b"correct horse", "users": f"ann:{PasswordHash(b'salt', bytes(32))}\n".encode()}
     files |= {f"keys/example.com/{name}.pem": pem for name, pem in (("rsa", rsa_pem()), ("ed", ed25519_pem()))}
     for name, octets in files.items():
         (tmp_path / name).write_bytes(octets)

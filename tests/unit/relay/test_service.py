@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import pytest
+from tests.support.forked import CLOSED, begin, wait
 from tests.support.patience import PATIENCE_S
 from tests.support.relaying import MESSAGE, ZONE, Told
 
@@ -317,19 +318,25 @@ def test_port_that_is_taken_ends_the_start(tmp_path, which, hint):
     asyncio.run(story())
 
 
+def submit(port, to, times):
+    """Hand mail over."""
+    with smtplib.SMTP("127.0.0.1", port, "client.example") as client:
+        for _ in range(times):
+            client.sendmail("me@example.net", [to], MESSAGE)
+
+
 class Process:
     """`postroad relay` in a process of its own, on a socket it inherits."""
 
-    def __init__(self, path, stderr=subprocess.PIPE, **options):
+    def __init__(self, path):
         sock = bind(LOOPBACK, 0)
         sock.listen()  # so that clients may come before it has started
         self.port = sock.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LISTEN", "NOTIFY"))}
         self._process = subprocess.Popen(
             [sys.executable, "-c", ACTIVATED, str(sock.fileno()), str(path)],
-            stderr=stderr,
+            stderr=subprocess.PIPE,
             text=True,
-            **options,
             pass_fds=[sock.fileno()],
             env=environment,
         )
@@ -344,18 +351,10 @@ class Process:
                 return event
         raise AssertionError(f"the relay ended before {name}")
 
-    def submit(self, to, times):
-        """Hand mail over."""
-        with smtplib.SMTP("127.0.0.1", self.port, "client.example") as client:
-            for _ in range(times):
-                client.sendmail("me@example.net", [to], MESSAGE)
-
     def end(self):
         """SIGTERM; its exit status and the events it still had to tell."""
         self._process.send_signal(signal.SIGTERM)
         _, rest = self._process.communicate(timeout=PATIENCE_S)
-        if rest is None:
-            return self._process.returncode, []
         return self._process.returncode, [json.loads(line) for line in rest.splitlines()]
 
 
@@ -368,8 +367,8 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
             path = written(lab, tmp_path)
             first = Process(path)
             opened = await asyncio.to_thread(first.until, "relay.port.open")
-            await asyncio.to_thread(first.submit, "bob@example.net", 5)
-            await asyncio.to_thread(first.submit, "ann@example.com", 30)
+            await asyncio.to_thread(submit, first.port, "bob@example.net", 5)
+            await asyncio.to_thread(submit, first.port, "ann@example.com", 30)
             status, events = await asyncio.to_thread(first.end)
             tool = await SqliteSpool.open(tmp_path / "spool", node="")
             left = len(await tool.listed(Selection(), 100))
@@ -390,7 +389,7 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
     assert (0, 35, 35, "relay.drained") == (status, between, in_the_end, last)
 
 
-def test_a_relay_without_stderr_has_its_mail_delivered(tmp_path):
+def test_a_relay_without_stderr_has_its_mail_delivered(tmp_path, monkeypatch):
     """There is nowhere to write its log: all mail is accepted and arrives once, and it ends in order and in time.
 
     A log that nobody reads, or that a full disk holds: see tests/faults/logs.py.
@@ -399,10 +398,17 @@ def test_a_relay_without_stderr_has_its_mail_delivered(tmp_path):
     async def story():
         told = Told()
         async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE}), listener=told) as lab:
-            process = Process(written(lab, tmp_path), None, preexec_fn=lambda: os.close(2))
-            await asyncio.to_thread(process.submit, "ann@example.com", 20)
+            path, systemd = written(lab, tmp_path), Systemd(tmp_path, monkeypatch)
+            with bind(LOOPBACK, 0) as sock:
+                port = sock.getsockname()[1]
+            path.write_text(f"{path.read_text()}\nlisten = [{{port = {port}}}]")
+            pid = begin(["relay", "--config", path], stderr=CLOSED)
+            assert "READY=1" == await systemd.hear()
+            await asyncio.to_thread(submit, port, "ann@example.com", 20)
             await told.until("lab.smtp.received", 20)
-            status, _ = await asyncio.to_thread(process.end)
+            os.kill(pid, signal.SIGTERM)
+            status = await asyncio.to_thread(wait, pid)
+            systemd.close()
             spool = await SqliteSpool.open(tmp_path / "spool", node="")
             left = (await spool.stats(0)).messages
             await spool.close()

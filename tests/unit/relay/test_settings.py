@@ -9,7 +9,7 @@ from postroad import lab
 from postroad.build import system_trust
 from postroad.config import Config, read
 from postroad.deliver import DeliverSettings, LoopSettings
-from postroad.receive import ReceiveLimits, ReceiveTimeouts, hash_password
+from postroad.receive import PasswordHash, ReceiveLimits, ReceiveTimeouts
 from postroad.relay import relay_settings
 from postroad.tls import TlsMode, why_untrusted
 from postroad.words.inputs import InputError
@@ -178,7 +178,7 @@ def test_password_file_that_cannot_be_used_is_an_error(tmp_path, content, why):
 
 def test_users_are_read_from_their_file(tmp_path):
     """Their hashes, by name; a line that is none is an error."""
-    (tmp_path / "users").write_text(f"ann:{hash_password('secret')}\n")
+    (tmp_path / "users").write_text(f"ann:{PasswordHash(b'salt', bytes(32))}\n")
     assert ["ann"] == list(settings("relay.users = 'users'", tmp_path).receive.users)
     (tmp_path / "users").write_text("ann:secret\n")
     with pytest.raises(InputError):

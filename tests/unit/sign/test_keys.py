@@ -7,10 +7,10 @@ from math import inf
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.signing import ed25519_pem, pem, rsa_pem
+from tests.support.signing import ed25519_pem, pem, rsa_key, rsa_pem
 
 from postroad.sign import SigningKey, read_key
 from postroad.words.names import Unreadable
@@ -36,8 +36,7 @@ def test_both_kinds(octets, expected):
 
 def test_an_old_kind_of_file():
     """As opendkim-genkey and OpenSSL of old have written it."""
-    private = rsa.generate_private_key(65537, 1024)
-    octets = private.private_bytes(
+    octets = rsa_key().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
     assert b"BEGIN RSA PRIVATE KEY" in octets
@@ -153,7 +152,7 @@ def test_a_line_that_is_there_twice(word):
 @pytest.mark.parametrize("bits", [1024, 2048])
 def test_a_key_for_pss_only(bits):
     """It can sign as DKIM has it, but its record names another algorithm, and verifiers refuse that."""
-    der = rsa.generate_private_key(65537, bits).private_bytes(
+    der = rsa_key(bits).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     plain, pss = bytes.fromhex("300d06092a864886f70d0101010500"), bytes.fromhex("300b06092a864886f70d01010a")

@@ -6,18 +6,19 @@ from itertools import product
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.signing import rsa_key
 
 from postroad.tls.tlsa import matches, tlsa_faults, usable
 from postroad.words.facts import Tlsa
 
 KEYS = (
-    rsa.generate_private_key(65537, 2048),
+    rsa_key(2048),
     ec.generate_private_key(ec.SECP256R1()),
     ec.generate_private_key(ec.SECP521R1()),
     ed25519.Ed25519PrivateKey.generate(),

@@ -4,10 +4,11 @@ from functools import partial
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.certificates import NOON, issue, trusting
+from tests.support.signing import rsa_key
 
 from postroad.tls import NOBODY, judge, trust, why_untrusted
 from postroad.words.facts import Tlsa
@@ -230,9 +231,9 @@ def test_certificate_that_is_trusted_itself_must_be_for_servers():
 @pytest.mark.parametrize(
     ("kind", "bits"),
     [
-        (partial(rsa.generate_private_key, 65537, 1024), 1024),
-        (partial(rsa.generate_private_key, 65537, 2047), 2047),
-        (partial(rsa.generate_private_key, 65537, 2048), None),
+        (partial(rsa_key, 1024), 1024),
+        (partial(rsa_key, 2047), 2047),
+        (partial(rsa_key, 2048), None),
         (partial(ec.generate_private_key, ec.SECP192R1()), 192),
         (partial(ec.generate_private_key, ec.SECP224R1()), None),
         (ed25519.Ed25519PrivateKey.generate, None),
