@@ -12,6 +12,7 @@ import sys
 import tempfile
 from itertools import groupby
 
+import typer.main
 import typer.testing
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
@@ -32,7 +33,7 @@ os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
 tempfile.tempdir = os.environ.setdefault("TMPDIR", str(fast_folder()))
 
 # Hundreds of tests run commands: the tree of them is built once for all, not anew for each
-typer.testing._get_command = functools.cache(typer.testing._get_command)
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 
 def pytest_addoption(parser):

@@ -3,13 +3,12 @@
 Run it as `python -m tests.docs.glossary_page`.
 """
 
-import ast
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.support.sources import SOURCE, tree
+from tests.support.sources import classes, files
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "glossary.md"
@@ -122,11 +121,10 @@ class Entry:
 def entries():
     """Every public class, in the order of the files."""
     return [
-        Entry(node.name, name, first_sentence(ast.get_docstring(node) or ""))
-        for path in sorted(SOURCE.rglob("*.py"))
-        if not (name := path.relative_to(SOURCE).as_posix()).startswith(SHAPES)
-        for node in tree(path).body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        Entry(each, name, first_sentence(docstring))
+        for path, name in files()
+        if not name.startswith(SHAPES)
+        for each, docstring in classes(path)
     ]
 
 

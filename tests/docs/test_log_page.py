@@ -1,16 +1,14 @@
 """The page of the log has every event that a relay can tell of, and every fact that it says of it."""
 
 import ast
-import itertools
-from pathlib import Path
 
 from tests.docs.generate import LOG, log
+from tests.support.sources import files, nodes
 
-import postroad
 from postroad.relay.log_lines import LINES
 
-SOURCE = Path(postroad.__file__).parent
 TELLING = ("receive", "deliver", "gather", "relay")
+NAMED = rf'"(?:{"|".join(TELLING)})\.\w+\.\w+"|"relay\.drained"'
 OF_OTHERS = {
     "deliver.attempt.started",  # told by `send` alone
     "deliver.contact.complete",
@@ -22,8 +20,8 @@ BY_A_VARIABLE = {"deliver.attempt.complete", "deliver.host.failed", "deliver.hos
 
 def _told():
     """Every event written in the code as a name, with the facts that stand beside the name."""
-    for path in itertools.chain.from_iterable((SOURCE / room).rglob("*.py") for room in TELLING):
-        for call in ast.walk(ast.parse(path.read_text())):
+    for path, file in files():
+        for call in nodes(path, NAMED) if file.partition("/")[0] in TELLING else ():
             if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
                 name = call.args[0].value
                 if (

@@ -1,11 +1,9 @@
 """docs/rfc.md tells the truth: what it names exists, and what the code cites it has."""
 
-import ast
 import re
-from functools import cache
 from pathlib import Path
 
-from tests.support.sources import SOURCE, tree
+from tests.support.sources import SOURCE, files, symbols, text
 
 ROOT = Path(__file__).parents[2]
 STATUSES = {"yes", "partly", "later", "no-by-choice"}
@@ -22,20 +20,8 @@ def _places(cell):
     return [item.split(":", 1) for item in re.findall(r"`([^`]+)`", cell)]
 
 
-@cache
 def _symbols(path):
-    """Every name a file defines: functions, classes, methods as Class.method, and values."""
-    return set(_defined(tree(path).body)) if path.is_file() else set()
-
-
-def _defined(body, prefix=""):
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield prefix + node.name
-        if isinstance(node, ast.ClassDef):
-            yield from _defined(node.body, f"{node.name}.")
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        yield from (prefix + target.id for target in targets if isinstance(target, ast.Name))
+    return symbols(path) if path.is_file() else set()
 
 
 def test_rows_are_whole():
@@ -68,9 +54,9 @@ def test_sections_cited_in_the_code_have_a_row():
     """Whoever meets a section in the code finds in the table what it asks and where it is tested."""
     rows = {cited for row in ROWS for cited in CITED.findall(row[0])}
     missing = {
-        f"RFC {' '.join(cited)} ({path.relative_to(SOURCE)})"
-        for path in SOURCE.rglob("*.py")
-        for cited in CITED.findall(path.read_text())
+        f"RFC {' '.join(cited)} ({name})"
+        for path, name in files()
+        for cited in CITED.findall(text(path))
         if cited not in rows
     }
     assert [] == sorted(missing)

@@ -22,11 +22,6 @@ MANY = 50  # files: so many import most of what there is
 PEERS = ("aiosmtpd", "exim", "opendkim", "postfix", "protected", "python", "rspamd", "swaks")
 TOGETHER = {  # in one process
     **{f"tests/interop/test_{name}.py": "interop" for name in PEERS},  # these share servers
-    "tests/test_layers.py": "sources",  # these read all our files, and parse each once
-    "tests/docs/test_glossary.py": "sources",
-    "tests/docs/test_rfc.py": "sources",
-    "tests/unit/cli/test_screen.py": "sources",
-    "tests/unit/words/test_phrasebook.py": "sources",
 }
 
 

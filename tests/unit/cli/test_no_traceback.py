@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, some
 from typer.testing import CliRunner
 
 import postroad
@@ -92,9 +92,9 @@ def test_any_file_of_a_sender_is_one_or_says_why_not(text):
 
 
 def test_any_value_of_any_key_of_a_sender_is_taken_or_refused():
-    """Each key of the measured sender in turn, with values nobody means."""
+    """Each key of the measured sender, with values nobody means: a third of them, and all in a thorough run."""
     lines = SENDER.splitlines()
-    for (place, line), value in product(enumerate(lines), STRANGE):
+    for (place, line), value in some(product(enumerate(lines), STRANGE), 3):
         key, found, _ = line.partition(" = ")
         if found:
             text = "\n".join([*lines[:place], f"{key} = {value}", *lines[place + 1 :]])

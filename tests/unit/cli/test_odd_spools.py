@@ -2,8 +2,10 @@
 
 import io
 import os
+from itertools import product
 
 import pytest
+from tests.support.examples import some
 from tests.support.waiting import lay
 from typer.testing import CliRunner
 
@@ -69,6 +71,7 @@ COMMANDS = [
     "spool migrate",
     "spool migrate --dry-run",
 ]
+OPENING = ("queue list", "relay", "spool check", "spool migrate")  # each in its own way
 
 
 @pytest.fixture
@@ -91,10 +94,18 @@ def complaint(done):
     return done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        *product(OPENING, PLACES),
+        *some(product((each for each in COMMANDS if each not in OPENING), PLACES), 5),
+    ],
+)
 def test_path_where_no_spool_can_be_is_a_usage_error(tmp_path, settings_with, place, command):
-    """Said in one line with the path and what to set; nothing hangs."""
+    """Said in one line with the path and what to set; nothing hangs.
+
+    The rest of the commands have every fifth place, and all of them in `make thorough`: they open it as `queue list`.
+    """
     where = place(tmp_path)
     done = CliRunner().invoke(app, [*command.split(), "--config", str(settings_with(where))])
     said = complaint(done)

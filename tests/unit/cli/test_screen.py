@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.sources import SOURCE, nodes
+from tests.support.sources import files, nodes
 from tests.support.terminal import shown_at
 from tests.support.waiting import lay
 from typer.testing import CliRunner
@@ -49,6 +49,7 @@ STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
 STREAMS_NAMED = {"cli/door.py", "cli/lines.py", "cli/screen.py", "relay/service.py"}
 
 
+WAYS_OUT = r"(?:print\(|typer\.s?echo|sys\.(?:__)?std|from rich\.|os\.write)"
 KINDS = {ast.Call, ast.Attribute, ast.ImportFrom}
 
 
@@ -71,9 +72,9 @@ def _named(node):
 def test_only_the_screen_writes():
     """No room prints, echoes, or takes a standard stream or a console of rich, but those that are named here."""
     found = {
-        (path.relative_to(SOURCE).as_posix(), named)
-        for path in SOURCE.rglob("*.py")
-        for node in nodes(path)
+        (name, named)
+        for path, name in files()
+        for node in nodes(path, WAYS_OUT)
         if type(node) in KINDS and (named := _named(node))
     }
     assert set() == {(file, named) for file, named in found if file not in MAY}

@@ -240,8 +240,17 @@ def test_mail_that_is_kept_is_kept_whoever_hears_that(how, end):
     assert (0, "") == end("kept", how)
 
 
-@pytest.mark.parametrize(("how", "unbuffered"), [("full", ""), ("full", "1"), ("closed", "")])
-@pytest.mark.parametrize("words", ["route nosuch..name", "badcmd", "--nope", "route --nope", "queue badcmd --json"])
+@pytest.mark.parametrize(
+    ("words", "how", "unbuffered"),
+    [
+        *(
+            (words, "full", "")
+            for words in ("route nosuch..name", "badcmd", "--nope", "route --nope", "queue no --json")
+        ),
+        *((words, "full", "1") for words in ("route nosuch..name", "route --nope", "queue no --json")),
+        *((words, "closed", "") for words in ("route nosuch..name", "route --nope", "queue no --json")),
+    ],
+)
 def test_a_full_or_closed_stderr_leaves_the_exit_status(words, how, unbuffered):
     """What is wrong cannot be told, but that something is; also where Python finds out at its end only."""
     with _spoiled(how) as err:

@@ -18,7 +18,7 @@ from postroad.views.text.blocks import Table
 from postroad.views.text.sections import AnswerSection, NamedPicture, Sentences, ZoneLines, markdown, text
 
 ASKED = (
-    "--sender postroad --sender exchange-online --down mail1:blackhole --down mail2:uncovered --trials 60 --sources 3 "
+    "--sender postroad --sender exchange-online --down mail1:blackhole --down mail2:uncovered --trials 20 --sources 3 "
     "--greylist 5m --greylist-apart --replies 250,450,550"
 )
 FEW = only("exim", "exchange-online", "dns-order", "haraka")

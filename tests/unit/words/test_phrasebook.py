@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.sources import SOURCE, nodes
+from tests.support.sources import files, nodes, text
 
 from postroad.words.phrasebook import (
     between,
@@ -24,6 +24,7 @@ from postroad.words.phrasebook import (
 )
 
 BOOK = "words/phrasebook.py"
+FORMS = r'%\}|\} ?(?:ms|s|min|h|d)\b|"" if |\bdef _*(?:percent|seconds|plural|listing)_*\('
 UNIT = re.compile(r" ?(?:ms|s|min|h|d)\b")
 SHARES = st.fractions(min_value=0, max_value=1)
 
@@ -99,7 +100,7 @@ def test_a_moment_is_in_utc():
 
 def _written_by_hand(path):
     """What in a source file writes a share, a time, a plural or a list by itself."""
-    for node in nodes(path):
+    for node in nodes(path, FORMS):
         match node:
             case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=str(spec))])):
                 if spec.endswith("%") and spec != ".2%":  # that is a length in a picture
@@ -113,15 +114,15 @@ def _written_by_hand(path):
                     yield f"line {node.lineno}: {name}()"
             case _:
                 pass
-    yield from (f"{found[0]}" for found in re.finditer(r":\.?\d?f\} %", path.read_text()))
+    yield from (f"{found[0]}" for found in re.finditer(r":\.?\d?f\} %", text(path)))
 
 
 def _with_unit(values):
     """Numbers that a text rounds before a unit of time. A TTL stays as the zone has it; a width makes a column."""
-    for number, text in pairwise(values):
-        match number, text:
+    for number, after in pairwise(values):
+        match number, after:
             case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=spec)])), ast.Constant():
-                if UNIT.match(text.value) and not spec[0].isdigit():
+                if UNIT.match(after.value) and not spec[0].isdigit():
                     yield number
             case _:
                 pass
@@ -129,9 +130,5 @@ def _with_unit(values):
 
 def test_nobody_else_writes_shares_times_or_plurals():
     """Whoever wants another form writes it into the book, where the next one finds it."""
-    wrong = {
-        name: found
-        for path in sorted(SOURCE.rglob("*.py"))
-        if (name := path.relative_to(SOURCE).as_posix()) != BOOK and (found := list(_written_by_hand(path)))
-    }
+    wrong = {name: found for path, name in files() if name != BOOK and (found := list(_written_by_hand(path)))}
     assert {} == wrong

@@ -14,7 +14,7 @@ from postroad.words.inputs import InputError
 
 def test_a_png_is_a_png(tmp_path):
     """The suffix says what is written."""
-    save(drawn.picture(), tmp_path / "picture.png")
+    save(drawn.crowd(1, 1), tmp_path / "picture.png")
     assert b"\x89PNG\r\n\x1a\n" == (tmp_path / "picture.png").read_bytes()[:8]
 
 
