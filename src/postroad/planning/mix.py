@@ -150,6 +150,8 @@ class Conditions:
 
         A certificate for another host is a fault only to those who demand more.
         """
+        if not self.down:
+            return frozenset()
         found = records.found(self.mix.senders[name]) if name else ()
         every = found if isinstance(found, tuple) else ()
         takes = {each for host in every if Mode.TLS_MISMATCH not in host.unmet for each in host.addresses}

@@ -12,7 +12,7 @@ from typing import Any
 
 from postroad.models import Asks
 from postroad.planning.records import Records
-from postroad.simulation import Forecast
+from postroad.simulation import Forecast, sum_of_products
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
 
 # Octets: of a header, of type and class of a question, of EDNS(0), and of a record besides its data: a pointer to the
@@ -71,7 +71,7 @@ class Tariff:
             if own := min(Fraction(of_domain), count):
                 counts[self.domain, kind] = counts.get((self.domain, kind), Fraction(0)) + own
                 kinds.add((self.domain, kind))
-        octets = sum((count * self.octets[question] for question, count in counts.items()), Fraction(0))
+        octets = sum_of_products((count, self.octets[question]) for question, count in counts.items())
         return Traffic(questions.mean, octets, frozenset(kinds))
 
 

@@ -8,9 +8,9 @@ Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delive
 Stops: `case` (what is asked and answered), `servers` (all that a domain has, whoever uses it), `contacts` (who is
 found), `enforcing` (what senders demand of TLS there), `plans` and `arrange` (facts -> levels of hosts of contacts),
 `likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn, with their
-chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways), `ranges` (what is sure of a mix),
-`recipients` (several, answered one by one), `own` (our own sender, which is no model), `trials` (Monte-Carlo for what
-only time shows).
+chances), `steps` (one attempt), `shares` (exact forecasts), `products` (sums of them), `paths` (single ways), `ranges`
+(what is sure of a mix), `recipients` (several, answered one by one), `own` (our own sender, which is no model),
+`trials` (Monte-Carlo for what only time shows).
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from postroad.models import MIXES, SENDERS, Sender
 from postroad.simulation.case import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
 from postroad.simulation.plans import FoundExchangers, MadeExchangers, exchanges, named_address
+from postroad.simulation.products import sum_of_products
 from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 

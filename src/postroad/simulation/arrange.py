@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain
@@ -18,6 +18,7 @@ from postroad.simulation.contacts import (
     ModelContact,
     ModelExchanger,
     contacts_of,
+    may_end,
     may_go_on,
     then_of,
     thens_of,
@@ -26,10 +27,13 @@ from postroad.simulation.likeness import Counts, Likeness
 from postroad.simulation.limits import CountedLimits
 from postroad.simulation.orders import Bag, Node, Pass, Weave, bag, first_and_last, rotations, row
 from postroad.words.faults import Mode
+from postroad.words.light import light
 from postroad.words.names import Address
 
+_STAYS = frozenset({*ENDS, Then.NEXT_ADDRESS})
 
-@dataclass(frozen=True, slots=True)
+
+@light(frozen=True, slots=True)
 class ArrangedLevel:
     """The hosts of one preference, and what is known of them whatever their order.
 
@@ -46,12 +50,11 @@ class ArrangedLevel:
     kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class _Facts:
     """What is true of the exchangers of one preference in any order: the addresses several names share, and a Level."""
 
     shared: set[Address]
-    both_families: bool
     settles: bool
     passes: bool
     refused: bool
@@ -122,22 +125,21 @@ class Arranger:
         if sender.drops_duplicates:
             counts = Counter(address for each in group for address in each.addresses)
             shared = {address for address, count in counts.items() if count > 1}
-        modes = {(self._contacts.is_alone(each), self._contacts.modes(each)) for each in group}
-        thens = [[self._thens(mode, alone=alone) for mode in met] for alone, met in modes]
-        met = {mode for _alone, each in modes for mode in each}
-        can_be_cut = any((limits.addresses, limits.hosts, limits.sessions, limits.families))
+        kinds = {(self._contacts.is_alone(each), self._contacts.modes(each)) for each in group}
+        thens = [(len(met), {self._thens(mode, alone=alone) for mode in met}) for alone, met in kinds]
+        met = {mode for _alone, each in kinds for mode in each}
+        can_be_cut = limits.addresses or limits.hosts or limits.sessions or limits.families
         return _Facts(
             shared,
-            len({address.version for each in group for address in each.addresses}) == 2,
-            settles=not can_be_cut and any(_goes_through(each) and not all(map(may_go_on, each)) for each in thens),
-            passes=not can_be_cut and all(_goes_through(each) and not any(map(_may_end, each)) for each in thens),
-            refused=any(mode in sender.refusals for mode in met),
-            unsure=any(mode not in sender.refusals for mode in met),
-            kept=any(mode in sender.keeps for mode in met),
+            settles=not can_be_cut and any(_goes_through(*each) and not all(map(may_go_on, each[1])) for each in thens),
+            passes=not can_be_cut and all(_goes_through(*each) and not any(map(may_end, each[1])) for each in thens),
+            refused=not sender.refusals.isdisjoint(met),
+            unsure=not sender.refusals.issuperset(met),
+            kept=not sender.keeps.isdisjoint(met),
         )
 
     def _thens(self, met: Mode, *, alone: bool) -> tuple[Then, ...]:
-        return tuple(then_of(then, alone=alone) for then in thens_of(self._sender, met))
+        return tuple([then_of(then, alone=alone) for then in thens_of(self._sender, met)])
 
     def _hosts_of(self, group: tuple[ModelExchanger, ...], facts: _Facts) -> Node:
         families, shared = self._sender.families, facts.shared
@@ -145,7 +147,7 @@ class Arranger:
             parts = [tuple(self._contacts.of_family(each, version) for each in group) for version in (6, 4)]
             return row(self._ordered(part, shared) for part in parts)
         hosts = self._ordered(group, shared)
-        return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and facts.both_families else hosts
+        return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and _has_both_families(group) else hosts
 
     def _ordered(self, group: tuple[ModelExchanger, ...], shared: set[Address]) -> Node:
         if self._is_drawn:
@@ -174,10 +176,8 @@ class Arranger:
         overlaps = any((waits.spacing_s, waits.per_host, waits.overlap_s, waits.fallback_s, waits.hurry_s))
         if overlaps or self._is_open or not (self._settles and self._alike):
             return hosts
-        found = [(host, count, list(contacts_of(host))) for host, count in hosts]
-        idle = {
-            id(host): contacts[0] for host, _count, contacts in found if len(contacts) == 1 and _only_lasts(*contacts)
-        }
+        found = [(host, contacts_of(host)) for host, _count in hosts]
+        idle = {id(host): contacts[0] for host, contacts in found if len(contacts) == 1 and _only_lasts(*contacts)}
         waits_s = [(idle[id(host)].wait_s * count, count) for host, count in hosts if id(host) in idle]
         mean_s = sum(wait_s for wait_s, _count in waits_s) / max(sum(count for _wait_s, count in waits_s), 1)
         lasting = {
@@ -233,6 +233,10 @@ class Arranger:
         return self._likeness.bag(items) if self._alike else bag(item for item, _one in items)
 
 
+def _has_both_families(group: Iterable[ModelExchanger]) -> bool:
+    return len({address.version for each in group for address in each.addresses}) == 2
+
+
 def _only_lasts(contact: ModelContact) -> bool:
     return contact.alone and not contact.shared and contact.then not in ENDS
 
@@ -243,13 +247,9 @@ def _backwards(group: tuple[ModelExchanger, ...], first: ModelExchanger | None) 
     return (*front, *(each for each in reversed(group) if each not in front))
 
 
-def _may_end(thens: tuple[Then, ...]) -> bool:
-    return any(then in ENDS for then in thens)
-
-
-def _goes_through(thens: list[tuple[Then, ...]]) -> bool:
+def _goes_through(addresses: int, thens: set[tuple[Then, ...]]) -> bool:
     """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
-    return len(thens) == 1 or all(then in ENDS or then is Then.NEXT_ADDRESS for each in thens for then in each)
+    return addresses == 1 or all(_STAYS.issuperset(each) for each in thens)
 
 
 def _coin(_carried: Host, _following: Host) -> Fraction:
@@ -257,5 +257,5 @@ def _coin(_carried: Host, _following: Host) -> Fraction:
 
 
 def _v6_goes_ahead(carried: Host, following: Host) -> Fraction:
-    first, second = (next(contacts_of(host)).target.address.version for host in (carried, following))
+    first, second = (contacts_of(host)[0].target.address.version for host in (carried, following))
     return Fraction(first == 4 and second == 6)

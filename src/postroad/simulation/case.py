@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from postroad.words.faults import Mode
+from postroad.words.light import light
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.snapshot import Snapshot
@@ -27,7 +28,7 @@ class DnsOrder(StrEnum):
     CACHED = "cached"  # the sender's resolver keeps one order for the TTL, then has another
 
 
-@dataclass(frozen=True)  # without slots: who is at fault is gathered once
+@light(frozen=True, slots=False)  # without slots: who is at fault is gathered once
 class Case:
     """One question: mail for a domain (as DNS tells of it), from one kind of sender, with some servers down.
 
@@ -61,7 +62,7 @@ class Step:
         return hash((self.exchange, int(self.address), self.at_s, self.met))
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Example:
     """One order that can happen, with its chance: contact by contact, and how it ends."""
 
@@ -70,7 +71,7 @@ class Example:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Questions:
     """DNS questions for one message with nothing cached, by type: the mean over all orders."""
 
@@ -84,7 +85,7 @@ class Questions:
         return self.mx + self.a + self.aaaa
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class DeliveryWaits:
     """Seconds until mail gets through: on average, and the most."""
 
@@ -106,6 +107,10 @@ class Shares(Mapping[K, Fraction]):
         """The chance of one."""
         return self._known[key]
 
+    def items(self) -> ItemsView[K, Fraction]:
+        """All that have a chance, with it."""
+        return self._known.items()
+
     def __iter__(self) -> Iterator[K]:
         """All that have a chance."""
         return iter(self._known)
@@ -118,7 +123,7 @@ class Shares(Mapping[K, Fraction]):
         return repr(self._known)
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Forecast:
     """The result of the first attempt of one message, exactly. Chances are fractions, sum to one, and are exact.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import lcm
@@ -14,6 +14,7 @@ from postroad.simulation.case import Case
 from postroad.simulation.enforcing import NO_MODES, as_met
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
+from postroad.words.light import light
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
@@ -21,11 +22,12 @@ from postroad.words.trail import Target
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
 TAKES = frozenset(then for then, result in ENDS.items() if result is Result.DELIVERED)
+_ENDS = frozenset(ENDS)
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 
-@dataclass(frozen=True)  # without slots: its targets are made once
+@light(frozen=True, slots=False)  # without slots: its targets are made once
 class ModelExchanger:
     """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
 
@@ -40,7 +42,7 @@ class ModelExchanger:
         """Its addresses as what is contacted."""
         return tuple(Target(self.name, address, self.preference) for address in self.addresses)
 
-    @property
+    @cached_property
     def is_nameless(self) -> bool:
         """Whether its record names an address in place of a host."""
         return any(target.is_nameless for target in self.targets)
@@ -113,7 +115,9 @@ class Host:
     @classmethod
     def of(cls, contacts: Node) -> Host:
         """A host of contacts that are made."""
-        return cls(lambda: contacts)
+        host = cls(lambda: contacts)
+        vars(host).update(contacts=contacts)
+        return host
 
     @cached_property
     def contacts(self) -> Node:
@@ -217,13 +221,19 @@ def then_of(then: Then, *, alone: bool) -> Then:
 
 def may_go_on(thens: tuple[Then, ...]) -> bool:
     """Whether somebody else may be asked then."""
-    return any(then not in ENDS for then in thens)
+    return not _ENDS.issuperset(thens)
+
+
+def may_end(thens: tuple[Then, ...]) -> bool:
+    """Whether the attempt may be over then."""
+    return not _ENDS.isdisjoint(thens)
 
 
 def lasts_s(sender: Sender, met: Mode) -> float:
     """How long a contact takes that meets this."""
-    waits = sender.waits
-    return {Mode.BLACKHOLE: waits.connect_s, Mode.MUTE: waits.greeting_s}.get(met, _WAITS.get(met, 0.0))
+    if met is Mode.BLACKHOLE:
+        return sender.waits.connect_s
+    return sender.waits.greeting_s if met is Mode.MUTE else _WAITS.get(met, 0.0)
 
 
 def _is_silent(sender: Sender, met: Mode) -> bool:
@@ -231,10 +241,9 @@ def _is_silent(sender: Sender, met: Mode) -> bool:
     return met is Mode.BLACKHOLE or (met is Mode.MUTE and sender.waits.overlap_s is not None)
 
 
-def contacts_of(node: Node) -> Iterator[ModelContact]:
+def contacts_of(node: Node) -> list[ModelContact]:
     """Every contact once for each kind, hosts opened."""
-    for leaf in leaves(node):
-        if isinstance(leaf, Host):
-            yield from contacts_of(leaf.contacts)
-        else:
-            yield leaf
+    if isinstance(node, Host):
+        return leaves(node.contacts)
+    found = leaves(node)
+    return [each for leaf in found for each in (leaves(leaf.contacts) if isinstance(leaf, Host) else (leaf,))]

@@ -7,36 +7,37 @@ rests, not a hundred factorial orders.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
+
+from postroad.words.light import light
 
 WHOLE = Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class InOrder:
     """One after the other."""
 
     items: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Bag:
     """In any order, each as likely; alike items are one kind with a count."""
 
     kinds: tuple[tuple[Node, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Pick:
     """One of these, each as likely as its number says."""
 
     choices: tuple[tuple[Node, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Weave:
     """One of the first, one of the second, in turn, until both are used up."""
 
@@ -44,7 +45,7 @@ class Weave:
     then: Node
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Pass:
     """One pass of swapping neighbours over a node, front to back.
 
@@ -60,27 +61,13 @@ Node = Any  # Row, Bag, Pick, Weave, Pass, or a leaf: anything else, compared by
 Front = tuple[Fraction, Any, Node]
 
 NOTHING = InOrder()
+"""The empty row: there is one, so that it is known by identity."""
 
 
-def front(node: Node) -> Iterator[Front]:
+def front(node: Node) -> Iterable[Front]:
     """What may come first: its chance, the leaf, and the node that is left. Nothing at all if the node is empty."""
-    match node:
-        case InOrder(items):
-            yield from _front_of_row(items)
-        case Bag(kinds):
-            yield from _front_of_bag(kinds)
-        case Pick(choices):
-            total = sum(number for _choice, number in choices)
-            for choice, number in choices:
-                share = Fraction(number, total)
-                yield from ((chance * share, leaf, rest) for chance, leaf, rest in front(choice))
-        case Weave(now, then):
-            now, then = (then, now) if is_empty(now) else (now, then)
-            yield from ((chance, leaf, _weave(then, rest)) for chance, leaf, rest in front(now))
-        case Pass():
-            yield from _front_of_pass(node)
-        case leaf:
-            yield WHOLE, leaf, NOTHING
+    front_of = _FRONTS.get(type(node))
+    return front_of(node) if front_of else ((WHOLE, node, NOTHING),)
 
 
 def times(chance: Fraction, share: Fraction) -> Fraction:
@@ -92,20 +79,19 @@ def times(chance: Fraction, share: Fraction) -> Fraction:
 
 def is_empty(node: Node) -> bool:
     """Whether nothing is left."""
-    return next(front(node), None) is None
+    return next(iter(front(node)), None) is None
 
 
 def row(items: Iterable[Node]) -> Node:
     """The items in this order, without the empty ones."""
-    kept = tuple(item for item in items if item != NOTHING)
-    return kept[0] if len(kept) == 1 else InOrder(kept)
+    return _row(tuple([item for item in items if item is not NOTHING]))
 
 
 def bag(items: Iterable[Node]) -> Node:
     """The items in any order, alike ones counted."""
     counts: dict[Node, int] = {}
     for item in items:
-        if item != NOTHING:
+        if item is not NOTHING:
             counts[item] = counts.get(item, 0) + 1
     return _bag(tuple(counts.items()))
 
@@ -128,22 +114,19 @@ def first_and_last(kinds: tuple[tuple[Node, int], ...]) -> Node:
     return Pick(tuple(choices))
 
 
-def leaves(node: Node) -> Iterator[Any]:
+def leaves(node: Node) -> list[Any]:
     """Every leaf once for each kind, in the order of the structure."""
     match node:
         case InOrder(items):
-            for item in items:
-                yield from leaves(item)
+            return [leaf for item in items for leaf in leaves(item)]
         case Bag(kinds) | Pick(kinds):
-            for item, _number in kinds:
-                yield from leaves(item)
+            return [leaf for item, _number in kinds for leaf in leaves(item)]
         case Weave(now, then):
-            yield from leaves(now)
-            yield from leaves(then)
+            return [*leaves(now), *leaves(then)]
         case Pass(rest):
-            yield from leaves(rest)
+            return leaves(rest)
         case leaf:
-            yield leaf
+            return [leaf]
 
 
 def count(node: Node, test: Callable[[Any], int]) -> int:
@@ -163,25 +146,39 @@ def count(node: Node, test: Callable[[Any], int]) -> int:
             return int(test(leaf))
 
 
-def _front_of_row(items: tuple[Node, ...]) -> Iterator[Front]:
+def _front_of_row(node: InOrder) -> Iterator[Front]:
+    items = node.items
     for place, item in enumerate(items):
         found = False
         for chance, leaf, rest in front(item):
             found = True
-            left = items[place + 1 :] if rest == NOTHING else (rest, *items[place + 1 :])  # none of them is empty
-            yield chance, leaf, left[0] if len(left) == 1 else InOrder(left)
+            left = items[place + 1 :]  # none of them is empty
+            yield chance, leaf, _row(left if rest is NOTHING else (rest, *left))
         if found:
             return
 
 
-def _front_of_bag(kinds: tuple[tuple[Node, int], ...]) -> Iterator[Front]:
-    total = sum(count for _item, count in kinds)
-    shares = {count: Fraction(count, total) for count in {count for _item, count in kinds}}  # most have the same
+def _front_of_bag(node: Bag) -> Iterator[Front]:
+    kinds = node.kinds
+    total = sum([count for _item, count in kinds])
+    shares = {count: _share(count, total) for _item, count in kinds}  # most have the same
     for place, (item, count) in enumerate(kinds):
         fewer = ((item, count - 1),) if count > 1 else ()
         others = _bag((*kinds[:place], *fewer, *kinds[place + 1 :]))
         for chance, leaf, rest in front(item):
-            yield times(shares[count], chance), leaf, row((rest, others))
+            yield times(shares[count], chance), leaf, others if rest is NOTHING else row((rest, others))
+
+
+def _front_of_pick(node: Pick) -> Iterator[Front]:
+    total = sum([number for _choice, number in node.choices])
+    for choice, number in node.choices:
+        share = _share(number, total)
+        yield from ((times(chance, share), leaf, rest) for chance, leaf, rest in front(choice))
+
+
+def _front_of_weave(node: Weave) -> Iterator[Front]:
+    now, then = (node.then, node.now) if is_empty(node.now) else (node.now, node.then)
+    yield from ((chance, leaf, _weave(then, rest)) for chance, leaf, rest in front(now))
 
 
 def _front_of_pass(node: Pass) -> Iterator[Front]:
@@ -200,6 +197,26 @@ def _front_of_pass(node: Pass) -> Iterator[Front]:
             yield times(chance, 1 - swapped), node.carried, Pass(rest, node.swap, leaf)
 
 
+_FRONTS: Mapping[type, Callable[[Any], Iterator[Front]]] = {
+    InOrder: _front_of_row,
+    Bag: _front_of_bag,
+    Pick: _front_of_pick,
+    Weave: _front_of_weave,
+    Pass: _front_of_pass,
+}
+
+
+def _share(number: int, total: int) -> Fraction:
+    return WHOLE if number == total else Fraction(number, total)
+
+
+def _row(items: tuple[Node, ...]) -> Node:
+    """A row of items of which none is empty."""
+    if not items:
+        return NOTHING
+    return items[0] if len(items) == 1 else InOrder(items)
+
+
 def _bag(kinds: tuple[tuple[Node, int], ...]) -> Node:
     if not kinds:
         return NOTHING
@@ -213,6 +230,6 @@ def _without(kinds: tuple[tuple[Node, int], ...], one: Node) -> tuple[tuple[Node
 
 
 def _weave(now: Node, then: Node) -> Node:
-    if then == NOTHING:
+    if then is NOTHING:
         return now
-    return then if now == NOTHING else Weave(now, then)
+    return then if now is NOTHING else Weave(now, then)

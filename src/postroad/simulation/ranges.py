@@ -13,6 +13,8 @@ from fractions import Fraction
 from math import ceil, floor
 from types import MappingProxyType
 
+from postroad.simulation.products import sum_of_products
+
 Bounds = Mapping[str, tuple[Fraction, Fraction]]
 """The least and the largest weight of each sender."""
 
@@ -47,15 +49,16 @@ def range_of(values: Mapping[str, Fraction], bounds: Bounds) -> Range:
 
 def _extreme(values: Mapping[str, Fraction], bounds: Bounds, *, sign: int) -> Fraction:
     free = 1 - sum((low for low, _high in bounds.values()), Fraction(0))
-    total = sum((low * values[name] for name, (low, _high) in bounds.items()), Fraction(0))
     room = sum((high - low for low, high in bounds.values()), Fraction(0))
     if not 0 <= free <= room:
         raise ValueError("the least weights sum to more than one, or the largest to less")
-    for name, (low, high) in sorted(bounds.items(), key=lambda each: sign * values[each[0]]):
+    weights = {name: low for name, (low, _high) in bounds.items()}
+    for name in sorted(bounds, key=values.__getitem__, reverse=sign < 0):
+        low, high = bounds[name]
         given = min(free, high - low)
-        total += given * values[name]
+        weights[name] += given
         free -= given
-    return total
+    return sum_of_products((weight, values[name]) for name, weight in weights.items())
 
 
 def _percents(**bounds: tuple[int, int]) -> Bounds:

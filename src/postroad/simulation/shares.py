@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from postroad.simulation.orders import WHOLE
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
+from postroad.simulation.products import sum_of_products
 from postroad.simulation.steps import Position, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -77,7 +78,7 @@ class _Sums:
 
     @property
     def attempts(self) -> Fraction:
-        return sum((chance * made for (_result, made), chance in self.ended.items()), ZERO)
+        return sum_of_products((chance, made) for (_result, made), chance in self.ended.items())
 
     @property
     def attempts_max(self) -> int:
@@ -95,7 +96,7 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
         return _without_contact(case, sender, found)
     if sender.ours:
         return _ours(case, sender, examples)
-    sums = _Sums()
+    sums, names = _Sums(), asked_names(found)
     limits = counted(case, sender, found)
     every = plans(case, sender, found, limits, alike=True, nameless=bool(case.down))
     counts = Counter(every)
@@ -103,19 +104,19 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
     for levels, count in part.items():
         _add_up(Steps(sender, levels, limits), Fraction(count, part.total()), sums)
     outcome = sums.outcome
-    first = cache(partial(_first, case, sender, found, limits, () if case.down else every))
+    first = Shares(partial(_first, case, sender, found, limits, () if case.down else every))
     return Forecast(
         case,
-        first=Shares(lambda: _by(_ADDRESS, first())),
-        accepted=Shares(lambda: _by(_ADDRESS, sums.accepted)),
-        hosts=Shares(lambda: _by(_EXCHANGE, first())),
+        first=Shares(partial(_by, _ADDRESS, first)),
+        accepted=Shares(partial(_by, _ADDRESS, sums.accepted)),
+        hosts=Shares(partial(_by, _EXCHANGE, first)),
         outcome=outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
         delay_mean_s=sums.delay_s,
         delay_worst_s=sums.worst_s,
-        questions=_questions(sender, len(asked_names(found)), sums.hosts),
-        asked=asked_names(found),
+        questions=_questions(sender, len(names), sums.hosts),
+        asked=names,
         examples=some_examples(case, sender, found, limits, examples),
         sampled=part is not counts or is_sampled(case, sender, found),
         taken=sums.taken(outcome[Result.DELIVERED]),
@@ -163,8 +164,11 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
     """Several senders as one, each by its weight, that sum to one."""
     parts = [(weights[name], each) for name, each in forecasts.items()]
     able = [(weight, each) for weight, each in parts if not each.unable]
+    results = dict.fromkeys(result for _weight, each in able for result in each.outcome)
+    outcome = {
+        result: sum_of_products((weight, each.outcome.get(result, ZERO)) for weight, each in able) for result in results
+    }
     unable = sum((weight for weight, each in parts if each.unable), ZERO)
-    outcome = _weighted((weight, each.outcome) for weight, each in able)
     outcome[Result.FAILED] = outcome.get(Result.FAILED, ZERO) + unable
     return Forecast(
         replace(parts[0][1].case, sender=""),
@@ -172,13 +176,13 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
         accepted=Shares(lambda: _weighted((weight, each.accepted) for weight, each in able)),
         hosts=Shares(lambda: _weighted((weight, each.hosts) for weight, each in able)),
         outcome=outcome,
-        attempts_mean=sum((weight * each.attempts_mean for weight, each in able), ZERO),
+        attempts_mean=sum_of_products((weight, each.attempts_mean) for weight, each in able),
         attempts_max=max((each.attempts_max for _weight, each in able), default=0),
         delay_mean_s=sum(float(weight) * each.delay_mean_s for weight, each in able),
         delay_worst_s=max((each.delay_worst_s for _weight, each in able), default=0.0),
         questions=Questions(
             *(
-                sum((weight * getattr(each.questions, kind) for weight, each in able), ZERO)
+                sum_of_products((weight, getattr(each.questions, kind)) for weight, each in able)
                 for kind in ("mx", "a", "aaaa")
             )
         ),
@@ -295,8 +299,9 @@ def _put(shares: dict[K, Fraction], what: K, chance: Fraction) -> None:
 
 def _questions(sender: Sender, names: int, entered: Fraction) -> Questions:
     asks = sender.asks
-    hosts = Fraction(names) if asks.eager else entered
-    return Questions(Fraction(asks.mx), asks.domain_a + asks.a * hosts, asks.domain_aaaa + asks.aaaa * hosts)
+    hosts = names if asks.eager else entered
+    counts = asks.mx, asks.domain_a + asks.a * hosts, asks.domain_aaaa + asks.aaaa * hosts
+    return Questions(*map(Fraction, counts))
 
 
 def _weighted(parts: Iterable[tuple[Fraction, Mapping[K, Fraction]]]) -> dict[K, Fraction]:

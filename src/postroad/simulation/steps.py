@@ -104,7 +104,7 @@ class Steps:
             for share, then in self._onward(at, entered):
                 if isinstance(then, Next):
                     yield then if chance is share is WHOLE else Next(times(chance, share), *then[1:])
-                elif then.place.host != NOTHING:
+                elif then.place.host is not NOTHING:
                     ahead.append((times(chance, share), *then))
                 else:
                     waiting[then] = waiting.get(then, _NONE) + times(chance, share)
@@ -142,7 +142,7 @@ class Steps:
     def _onward(self, place: Position, entered: int) -> Iterator[tuple[Fraction, Next | _Going]]:
         """One step on: to a contact, past one, into a host, to the next preference, or to the end."""
         moved = False
-        for chance, contact, rest in front(place.host):
+        for chance, contact, rest in front(place.host) if place.host is not NOTHING else ():
             moved = True
             yield chance, self._offer(contact, Position(rest, *place[1:]), entered)
         if moved:
@@ -213,12 +213,15 @@ class Steps:
             changes["kept"] = tally.kept or (met in sender.keeps and not (level.settles or level.passes))
         elif sender.exhausted is Exhausted.ALL and not (level.settles or level.passes):
             changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
-        return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
+        timed = self._time(place, contact)
+        return timed._replace(**changes) if changes else timed  # type: ignore[arg-type]  # each by its own name
 
     def _time(self, place: Position, contact: ModelContact) -> ContactTally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
         if not contact.silent:
-            return tally._replace(pace_s=max(wait_s, waits.spacing_s), open_s=max(tally.open_s, wait_s))
+            pace_s, open_s = max(wait_s, waits.spacing_s), max(tally.open_s, wait_s)
+            is_kept = pace_s == tally.pace_s and open_s == tally.open_s
+            return tally if is_kept else tally._replace(pace_s=pace_s, open_s=open_s)
         version = contact.target.address.version
         alike = count(place.host, lambda other: other.target.address.version == version)
         if waits.per_host:
