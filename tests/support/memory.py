@@ -4,6 +4,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from uuid import uuid4
+
+RUN = uuid4().hex[:12]
+"""The name of a run of tests: all its processes have it, for this is loaded before they are forked."""
 
 MEMORY = Path("/dev/shm")
 

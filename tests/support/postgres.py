@@ -16,10 +16,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
-from uuid import uuid4
 
 import asyncpg
-from tests.support.memory import fast_folder
+from tests.support.memory import RUN, fast_folder
 
 from postroad.spool.postgres import AcceptedRisks, PostgresSpool, connections
 from postroad.spool.postgres.connections import DatabaseConnections
@@ -30,9 +29,8 @@ connections.PATIENCE_S = float("inf")
 
 UNSAFE = AcceptedRisks(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
-SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
+SMALL = "-c shared_buffers=16MB -c max_connections=200 -c max_wal_size=256MB -c listen_addresses="
 TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "ticket", "record", "past", "lesson"]
-_RUN = uuid4().hex[:12]  # its processes are forks of this one
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
 WIPE += "; UPDATE postroad.spool SET version = 2, serves = 1, remembers_from = '-infinity'"
 WIPE += "; DROP TABLE IF EXISTS postroad.moving"
@@ -108,7 +106,7 @@ class Server:
 @cache
 def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
-    server = Server(fast_folder() / f"postroad-{_RUN}", FAST)
+    server = Server(fast_folder() / f"postroad-{RUN}", FAST)
     server.root.mkdir(exist_ok=True)
     lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -140,7 +138,7 @@ def _made(name):
 
     async def make():
         db = await asyncpg.connect(shared().url(), statement_cache_size=0)
-        await db.execute(f"CREATE DATABASE {name}")
+        await db.execute(f"CREATE DATABASE {name} STRATEGY file_copy")  # by way of its log it costs twice as much
         await db.close()
 
     _in_a_loop(make())
@@ -256,7 +254,7 @@ def _copied(package):
 
 
 def _programs():
-    return Path(tempfile.gettempdir()) / f"postroad-programs-{_RUN}"
+    return Path(tempfile.gettempdir()) / f"postroad-programs-{RUN}"
 
 
 def _user():

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_address
 from random import Random
 
@@ -26,12 +27,19 @@ NOWHERE = AttemptOrder(WAY)
 FOREVER = float("inf")
 
 
+@cache
+def envelope(destination):
+    """To one there."""
+    return Envelope(None, recipients(f"ann@{destination}"))
+
+
 def item(destination, number=1):
     """A parcel for a destination."""
-    envelope = Envelope(None, recipients(f"ann@{destination}"))
-    return Item(Parcel(number, destination, StoredMail(f"m{number}", envelope, NOON, number, 1), NOON))
+    mail = StoredMail(f"m{number}", envelope(destination), NOON, number, 1)
+    return Item(Parcel(number, destination, mail, NOON))
 
 
+@cache
 def course(address):
     """One that asks this address first."""
     return AttemptOrder(WAY, 0, Plan((Target("mx", ip_address(address), 10),)), first=address)

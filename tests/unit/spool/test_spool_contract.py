@@ -7,6 +7,7 @@ from functools import partial
 from itertools import product
 
 import pytest
+from tests.support.examples import some
 from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
 from postroad.spool import LEASE_S, PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
@@ -530,39 +531,54 @@ def test_deleted_parcels_finish_their_message(tell):
 SELECTIONS = {
     "all": (Selection(), {"m1", "m2", "m3", "m4"}),
     "ids": (Selection(ids=("m1", "m3", "none")), {"m1", "m3"}),
-    "destination": (Selection(destination="far.example"), {"m1", "m2"}),
+    "state": (Selection(state=State.HELD), {"m4"}),
     "sender": (Selection(sender="eve@home.example"), {"m2"}),
     "the null sender": (Selection(sender="<>"), {"m3"}),
-    "state": (Selection(state=State.HELD), {"m4"}),
+    "due after": (Selection(due_after=NOW + 1), {"m3", "m4"}),
     "waiting": (Selection(state=State.WAITING), {"m1", "m2", "m3"}),
     "due before": (Selection(due_before=NOW + 2), {"m1", "m2"}),
-    "due after": (Selection(due_after=NOW + 1), {"m3", "m4"}),
+    "destination": (Selection(destination="far.example"), {"m1", "m2"}),
     "several": (Selection(ids=("m1", "m2"), sender="eve@home.example", destination="far.example"), {"m2"}),
     "nothing": (Selection(sender="nobody@home.example"), set()),
 }
 
 
-@pytest.mark.parametrize("action", ["hold", "unhold", "retry", "delete", "listed"])
-def test_a_selection_is_every_condition_at_once(tell, action):
-    """Each condition selects the same parcels, whatever is done to them."""
+async def select_from(spool):
+    """What there is to choose from: three that wait, and one that is held."""
     mails = (
         letter("m1", "a@far.example", at=NOW),
         letter("m2", "b@far.example", sender="eve@home.example", at=NOW + 1),
         letter("m3", "c@near.example", sender="", at=NOW + 2),
         letter("m4", "d@other.example", at=NOW + 3),
     )
+    await asyncio.gather(*[spool.add(mail, BODY) for mail in mails])
+    await spool.hold(Selection(ids=("m4",)))
+
+
+def test_a_selection_is_every_condition_at_once(tell):
+    """Each condition selects the same parcels for people to see."""
 
     async def story(spool):
+        await select_from(spool)
         for which, (selection, chosen) in SELECTIONS.items():
-            await asyncio.gather(*[spool.add(mail, BODY) for mail in mails])
-            await spool.hold(Selection(ids=("m4",)))
+            assert chosen == {one.parcel.mail.id for one in await spool.listed(selection)}, which
+
+    tell(story)
+
+
+CHANGES = {"hold": (), "unhold": (), "retry": (NOW,), "delete": (NOW,)}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_made_to_what_is_selected(tell, change):
+    """To all that are in such a state; each condition is put to one of the changes, in a thorough run to all."""
+
+    async def story(spool):
+        for which, (selection, chosen) in some(SELECTIONS.items(), len(CHANGES), first=list(CHANGES).index(change)):
+            await select_from(spool)
             fitting = {"hold": chosen - {"m4"}, "unhold": chosen & {"m4"}, "retry": chosen - {"m4"}}
-            now = (NOW,) if action in {"retry", "delete"} else ()
-            found = await getattr(spool, action)(selection, *now)
-            if action == "listed":
-                assert chosen == {one.parcel.mail.id for one in found}, which
-            else:
-                assert len(fitting.get(action, chosen)) == found, which
+            found = await getattr(spool, change)(selection, *CHANGES[change])
+            assert len(fitting.get(change, chosen)) == found, which
             await spool.delete(EVERYTHING, NOW)  # without a history nothing stays
 
     tell(story, history_s=0)

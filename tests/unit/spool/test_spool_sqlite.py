@@ -428,12 +428,31 @@ def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
     async def forgetful():
         spool = await one(tmp_path)
         spool._writer.submit(spool._kinds.renew, ("one", NOW))
+        while spool._writer._thread is None:  # noqa: ASYNC110  # it begins in a turn of the loop
+            await asyncio.sleep(0)
         assert spool._writer._thread.daemon  # nor does it keep a program from ending that forgets to close
         return spool
 
     spool = asyncio.run(forgetful())
     asyncio.run(spool.close())
     assert "spool-writer" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_tool_that_only_looks_has_no_thread_that_writes(tmp_path):
+    """One is started for the first change, and ends with the spool; what nobody waits for is done as it closes."""
+
+    def writers():
+        return ["spool-writer"] * ("spool-writer" in {thread.name for thread in threading.enumerate()})
+
+    async def story():
+        await (await one(tmp_path)).close()
+        tool = await SqliteSpool.open(tmp_path, node="")
+        seen = [(await tool.stats(NOW)).messages, *writers()]
+        added = tool.add(letter(), BODY)
+        await tool.close()
+        return seen, writers(), len(await added)
+
+    assert ([0], [], 1) == asyncio.run(story())
 
 
 def test_mail_of_version_4_goes_out_unchanged(tmp_path):

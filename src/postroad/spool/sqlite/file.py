@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -181,8 +181,9 @@ def _migrate(db: sqlite3.Connection, where: Path, ours: Collection[str]) -> None
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have done it
         if version < SCHEMA:
-            for statement in _statements("".join(scripts()[version:])):
-                db.execute(statement)
+            for script in scripts()[version:]:
+                for statement in _statements(script):
+                    db.execute(statement)
             db.execute(f"PRAGMA user_version = {SCHEMA}")
             db.execute(f"PRAGMA application_id = {MARK}")
         db.execute("COMMIT")
@@ -208,11 +209,13 @@ def scripts() -> tuple[str, ...]:
     return tuple([file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)])
 
 
-def _statements(script: str) -> Iterator[str]:
+@cache
+def _statements(script: str) -> tuple[str, ...]:
     """The statements of a script: a trigger has semicolons inside."""
-    statement = ""
+    statements, statement = [], ""
     for line in script.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
-            yield statement
+            statements.append(statement)
             statement = ""
+    return tuple(statements)

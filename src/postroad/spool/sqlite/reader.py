@@ -24,7 +24,8 @@ class Reader:
 
     def __init__(self, where: Path, connections: Collection[sqlite3.Connection]) -> None:
         self._where = where
-        self._pool = ThreadPoolExecutor(len(connections), thread_name_prefix="spool-reader")
+        self._pool: ThreadPoolExecutor | None = None  # until somebody asks
+        self._most = len(connections)
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for db in connections:
             self._idle.put(db)
@@ -41,6 +42,8 @@ class Reader:
         """
         if self._is_closed:
             raise closed(self._where)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="spool-reader")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: self._answer(question, *args, **kwargs))
 
@@ -49,7 +52,8 @@ class Reader:
         if self._is_closed:
             return
         self._is_closed = True
-        await asyncio.to_thread(self._pool.shutdown)
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.shutdown)
         while not self._idle.empty():
             self._idle.get().close()
 

@@ -52,7 +52,7 @@ class SqliteSpool(GroupedCalls[Kinds, Writer], SqliteQueries):
             SpoolError: locked (a living process has the name), missing, newer, corrupt, read-only, full.
 
         """
-        opened = await asyncio.to_thread(open_folder, folder, node, reserve, THREADS)
+        opened = await asyncio.to_thread(open_folder, folder, node, reserve, THREADS if node else 1)
         return cls(opened, node, history_s, asyncio.get_running_loop())
 
     @property

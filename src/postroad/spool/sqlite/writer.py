@@ -34,8 +34,7 @@ class Writer:
         self._is_busy = False  # a group is under way, or about to be
         self._handed_over: SimpleQueue[CommitGroup | None] = SimpleQueue()
         self.is_closed = False
-        self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None  # until there is work: a tool that only looks has none
 
     @property
     def commits(self) -> int:
@@ -69,9 +68,9 @@ class Writer:
         if not self.is_closed:
             self.is_closed = True
             while self._gathered:
-                self._handed_over.put(self._gathered.popleft())
-            self._handed_over.put(None)
-        await asyncio.to_thread(self._thread.join)
+                self._hand_over(self._gathered.popleft())
+        self._handed_over.put(None)
+        await asyncio.to_thread(self._thread.join if self._thread else self._run)
 
     def _begin(self) -> None:
         """Begin the next group, if the loop brings it nothing more: here, if it is short; the rest is the thread's."""
@@ -85,6 +84,14 @@ class Writer:
             self._gathered.append(CommitGroup())
         if group.cost < LONG:
             group.is_begun = self._commits.begin(group)
+        self._hand_over(group)
+
+    def _hand_over(self, group: CommitGroup) -> None:
+        if not group.count:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
+            self._thread.start()
         self._handed_over.put(group)
 
     def _tell(self, done: list[Calls[Any, Any]]) -> None:
