@@ -69,8 +69,12 @@ class Writer:
             self.is_closed = True
             while self._gathered:
                 self._hand_over(self._gathered.popleft())
-        self._handed_over.put(None)
-        await asyncio.to_thread(self._thread.join if self._thread else self._run)
+            if self._thread is None:
+                await asyncio.to_thread(self._commits.close)
+            else:
+                self._handed_over.put(None)
+        if self._thread:
+            await asyncio.to_thread(self._thread.join)
 
     def _begin(self) -> None:
         """Begin the next group, if the loop brings it nothing more: here, if it is short; the rest is the thread's."""
