@@ -59,14 +59,14 @@ def evidence_with_policies(domain, text):
     """What a zone file tells of a domain, its policies too."""
     evidence = evidence_of(domain, text)
     names = [line.owner for line in evidence.lines]
-    texts = asyncio.run(gather_text(evidence.snapshot, ZoneResolver(parse_zones({"zone": text})), None, names))
+    texts = asyncio.run(gather_text(evidence.snapshot, ZoneResolver(_zones_of(text)), None, names))
     return replace(evidence, texts=texts)
 
 
 @cache
 def evidence_of(domain, text):
     """What a zone file alone tells of a domain."""
-    zones = parse_zones({"zone": text})
+    zones = _zones_of(text)
     snapshot = asyncio.run(_gathered(domain, ZoneResolver(zones)))
     lines = (FileLine(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in zones.lines)
     return Evidence(snapshot, decide(snapshot), now=0.0, lines=tuple(lines))
@@ -83,6 +83,11 @@ def told(finding):
     severity = f"{finding.severity}{'?' * finding.inconclusive}"
     parts = (severity, finding.rule, place.preference, place.exchange or None, place.address, finding.line or None)
     return " ".join("-" if part is None else str(part) for part in parts)
+
+
+@cache
+def _zones_of(text):
+    return parse_zones({"zone": text})
 
 
 async def _gathered(domain, resolver):

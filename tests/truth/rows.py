@@ -109,10 +109,9 @@ def address_of(name: str) -> IPv4Address:
     return address
 
 
-@cache
-def name_of(address: object) -> str:
+def name_of(address: IPv4Address) -> str:
     """An address by its last part."""
-    return "." + str(address).rpartition(".")[2]
+    return f".{int(address) % 256}"
 
 
 @cache

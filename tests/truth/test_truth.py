@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.examples import some
 from tests.truth.judge import Verdict, judge
 from tests.truth.rows import all_rows
 
@@ -12,8 +13,14 @@ SENDERS = sorted({row.sender for row in ROWS})
 
 @pytest.mark.parametrize("sender", SENDERS)
 def test_a_model_explains_every_row_that_is_judged(sender):
-    """Shares, sequences, waits, recipients and questions could have come from the model."""
-    judgements = [judge(row) for row in ROWS if row.sender == sender]
+    """Shares, sequences, waits, recipients and questions could have come from the model.
+
+    With eight servers down mail goes in thousands of ways: of these rows every fourth is judged, and each in
+    `make thorough`.
+    """
+    rows = [row for row in ROWS if row.sender == sender]
+    few, many = [row for row in rows if len(row.faults) < 8], [row for row in rows if len(row.faults) == 8]
+    judgements = [judge(row) for row in few + some(many, 4)]
     missed = {str(each.row): each.why for each in judgements if each.verdict is Verdict.MISSED}
     assert {} == missed
 

@@ -113,7 +113,7 @@ class Lasting:
     file: str
     changed: str
     more: dict = field(default_factory=dict)
-    over_s: float = 100.0  # for a hundred messages
+    over_s: float = 100.0  # for fifty messages
 
 
 AN_HOUR = {"outages": tuple(Outage(parse_address(each), until_s=3600.0) for each in (FIRST, SECOND, THIRD))}
@@ -238,7 +238,7 @@ def test_a_field_of_one_attempt_is_obeyed_by_forecast_and_trials(field):
 
 def figures(text, shown):
     """All that a trial tells."""
-    told = run(Trial(planned(EQUALS), given_sender(text), Workload(100, shown.over_s, sources=1), **shown.more), 1)
+    told = run(Trial(planned(EQUALS), given_sender(text), Workload(50, shown.over_s, sources=1), **shown.more), 1)
     return {each.name: getattr(told, each.name) for each in fields(told) if each.name != "trial"}
 
 

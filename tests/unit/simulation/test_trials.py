@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_result(sender):
 def test_slices_change_nothing(sender, monkeypatch):
     """A message's fate depends on its number, not on what is simulated beside it."""
     question = trial(
-        T1, sender, Workload(200, sources=7), outages=(Outage(FIRST, until_s=HOUR_S),), greylist=Greylist(),
+        T1, sender, Workload(100, sources=7), outages=(Outage(FIRST, until_s=HOUR_S),), greylist=Greylist(),
         dns_order=DnsOrder.CACHED,
     )  # fmt: skip
     whole = run(question, 1)
@@ -118,13 +118,13 @@ def test_progress_is_told():
 
 
 def test_memory_is_bounded():
-    """A million messages take no more than tens of megabytes."""
-    question = trial(T1, "rfc5321", Workload(1_000_000))
+    """A quarter of a million messages take no more than one slice of them, eight megabytes; all at once took 57."""
+    question = trial(T1, "rfc5321", Workload(250_000))
     tracemalloc.start()
     run(question, 1)
     _now, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 50 * 2**20
+    assert most < 20 * 2**20
 
 
 def test_numpy_waits_until_a_trial_runs():
@@ -329,7 +329,7 @@ def test_a_hundred_exchangers_are_no_burden():
 def test_one_run_over_the_queue_is_one_draw(sender, at_one):
     """Measured: all messages of a queue run of exim or sendmail went to one of two equals, now this, now that."""
     load, away = Workload(20, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
-    shares = [run(trial(T1, sender, load, outages=away), seed).accepted[FIRST].value for seed in range(5, 9)]
+    shares = [run(trial(T1, sender, load, outages=away), seed).accepted[FIRST].value for seed in (6, 7)]
     assert at_one is ({0.0, 1.0} == set(shares))
 
 

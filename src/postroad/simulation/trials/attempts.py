@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class _Going:
 
     def only(self, those: Choices | Ranks) -> _Going:
         """Some of them."""
-        return _Going(*(getattr(self, column.name)[those] for column in fields(self)))
+        return _Going(self.row[those], self.node[those], self.at_s[those], self.place[those])
 
 
 class Attempts:

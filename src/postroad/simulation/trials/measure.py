@@ -72,7 +72,7 @@ class Histogram:
         """Count more of them."""
         if not delays_s.size:
             return
-        self._bins += np.bincount(_bins_of(delays_s), minlength=_BINS)
+        np.add.at(self._bins, _bins_of(delays_s), 1)
         self._worst = max(self._worst, float(delays_s.max()))
 
     def delay(self, mean: Estimate) -> Delay | None:

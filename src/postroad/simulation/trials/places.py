@@ -84,21 +84,23 @@ def number_places(found: Sequence[ModelExchanger], sender: Sender) -> TrialPlace
     targets = tuple(
         dict.fromkeys(Target(each.name, address, each.preference) for each in found for address in each.addresses)
     )
-    addresses = tuple(dict.fromkeys(target.address for target in targets))
+    addresses: dict[Address, int] = {}
+    address_of = [addresses.setdefault(target.address, len(addresses)) for target in targets]
     failing = {target: each.unmet for each in reversed(found) for target in each.targets}
     asked = asked_names(found)
-    names = tuple(dict.fromkeys((*asked, *(each.name for each in found))))
+    names = {name: number for number, name in enumerate(dict.fromkeys((*asked, *(each.name for each in found))))}
+    met = {unmet: [MODES.index(as_met(unmet, mode)) for mode in MODES] for unmet in {*failing.values()}}
     groups: dict[object, int] = {}
     group_of = [groups.setdefault(_group(target, sender), len(groups)) for target in targets]
     return TrialPlaces(
         targets,
-        names,
+        tuple(names),
         len(asked),
-        addresses,
-        np.array([names.index(target.exchange) for target in targets]),
-        np.array([addresses.index(target.address) for target in targets]),
+        tuple(addresses),
+        np.array([names[target.exchange] for target in targets]),
+        np.array(address_of),
         np.array(group_of),
-        np.array([[MODES.index(as_met(failing[target], mode)) for mode in MODES] for target in targets]),
+        np.array([met[failing[target]] for target in targets]),
     )
 
 

@@ -79,18 +79,19 @@ class Tables(ABC, Generic[Where]):
 
     def choose(self, node: Ranks, draw: Callable[[], Real]) -> Ranks:
         """An option of each node; `draw` gives a number from 0 to below 1 for each, if there is a choice."""
-        for closed in np.unique(node[self._rank.rows[node] == NOWHERE]).tolist():
+        for closed in _each(node[self._rank.rows[node] == NOWHERE]):
             self._open(closed)
         first, count = self._first.rows[node], self._count.rows[node]
         if (count == 1).all():
             return first
-        chosen = np.searchsorted(self._upto.rows, self._rank.rows[node] + draw(), side="right")
-        return np.clip(chosen, first, first + count - 1)  # the sum may have been rounded up
+        chosen = self._upto.rows.searchsorted(self._rank.rows[node] + draw(), side="right")
+        option: Ranks = np.minimum(chosen, first + count - 1)  # the sum may have been rounded up
+        return option
 
     def follow(self, option: Ranks, met: Ranks) -> tuple[Ranks, Real, Ranks]:
         """Where what was met leads: a node, or -1 less a result; the seconds, and what else is told of each edge."""
         edge = option * WAYS + met
-        for unknown in np.unique(edge[self._to.rows[edge] == _UNKNOWN]).tolist():
+        for unknown in _each(edge[self._to.rows[edge] == _UNKNOWN]):
             to, took_s, what = self._learn(*divmod(unknown, WAYS))
             self._to.rows[unknown], self._took_s.rows[unknown], self._what.rows[unknown] = to, took_s, what
         return self._to.rows[edge], self._took_s.rows[edge], self._what.rows[edge]
@@ -122,3 +123,8 @@ class Tables(ABC, Generic[Where]):
         self._took_s.add(0.0, WAYS)
         self._what.add(0, WAYS)
         return number
+
+
+def _each(numbers: Ranks) -> list[int]:
+    """Each of them once, ascending: mostly there is none, and `np.unique` takes its time over that."""
+    return np.unique(numbers).tolist() if numbers.size else []

@@ -55,8 +55,8 @@ class TrialTally:
 
     def tried(self, cluster: Ranks, contacts: Ranks, is_over: Choices) -> None:
         """Attempts, or rounds of them that are not over, with so many contacts each."""
-        self._tries += np.bincount(cluster[is_over], minlength=_CLUSTERS)
-        self._contacts += np.bincount(cluster, weights=contacts, minlength=_CLUSTERS).astype(np.int64)
+        np.add.at(self._tries, cluster[is_over], 1)
+        np.add.at(self._contacts, cluster, contacts)
 
     def settled(self, cluster: Ranks, result: Ranks, tries: Ranks) -> None:
         """Messages that will not be tried again."""
@@ -137,5 +137,4 @@ class TrialTally:
 
 
 def _add(counts: Counts, row: Ranks, column: Ranks) -> None:
-    rows, columns = counts.shape
-    counts += np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns)
+    np.add.at(counts.reshape(-1), row * counts.shape[1] + column, 1)
