@@ -1,7 +1,8 @@
 """The command line in a process that is a fork of this one: all is loaded, so it takes 20 ms, not 100.
 
 Such a process has the streams that it is given, no other open file, and the end that Python gives to one. What only a
-new interpreter shows is not to be seen so: what a start loads, and that our end is the interpreter's.
+new interpreter shows is not to be seen so: what a start loads, and that our end is the interpreter's. Nor can it start
+processes of its own in uvloop: libuv keeps a pipe to lock signals by, which is among the files that are closed.
 """
 
 import atexit

@@ -19,7 +19,6 @@ from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.forked import begin, run, wait
 from tests.support.patience import PATIENCE_S
 from tests.support.relaying import MESSAGE, ZONE, House, Told
 
@@ -498,18 +497,16 @@ def test_one_that_does_not_end_is_killed(monkeypatch):
 
 
 class Running:
-    """`postroad relay --workers 2`, and its log. The one that delivers is started as the relay starts it."""
+    """`postroad relay --workers 2`, and its log."""
 
     def __init__(self, path):
-        reading, writing = os.pipe()
-        self.pid = begin(["relay", "--config", path, "--workers", "2"], stderr=writing)
-        os.close(writing)
-        self.log = os.fdopen(reading)
+        command = (sys.executable, "-m", "postroad", "relay", "--config", str(path), "--workers", "2")
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.port = None
 
     def until(self, name, count=1):
         """Wait for so many events of a name; the last."""
-        for line in self.log:
+        for line in self.process.stderr:
             event = json.loads(line)
             count -= event["event"] == name
             if not count:
@@ -518,12 +515,12 @@ class Running:
 
     def rest(self):
         """The names of all events that come until nobody is left who could tell one."""
-        with self.log as log:
+        with self.process.stderr as log:
             return [json.loads(line)["event"] for line in log]
 
     def child(self):
         """The process that delivers."""
-        return int(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text())
+        return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text())
 
     def submit(self, to, times):
         """Hand mail over."""
@@ -552,13 +549,9 @@ def in_processes(tell):
     async def whole(folder):
         async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": ZONE})) as lab:
             path, port = configured(folder, lab)
-            loop = asyncio.get_running_loop()
-
-            async def begun():  # here, for a fork of a thread does not end as a process does
-                return Running(path)
 
             def start():
-                running = asyncio.run_coroutine_threadsafe(begun(), loop).result()
+                running = Running(path)
                 running.until("relay.port.open")
                 running.port = port
                 return running
@@ -591,15 +584,15 @@ def test_real_processes_outlive_a_kill_and_leave_nobody(tmp_path):
             os.kill(second, number)
         relay.submit("ann@example.com", 1)
         relay.until("deliver.attempt.complete")
-        os.kill(relay.pid, signal.SIGKILL)
-        wait(relay.pid)
+        relay.process.kill()
+        relay.process.wait()
         following = start()
         told = relay.rest()
         following.submit("ann@example.com", 1)
         following.until("deliver.attempt.complete")
         third = following.child()
-        os.kill(following.pid, signal.SIGINT)
-        end, status = following.rest(), wait(following.pid)
+        following.process.send_signal(signal.SIGINT)
+        end, status = following.rest(), following.process.wait()
         # The second is an orphan, which init reaps when it may: that its log has ended says that it has
         gone = not any(Path(f"/proc/{pid}").exists() for pid in (first, third))
         ends = [[name for name in names if name not in LATE] for names in (told, end)]
@@ -612,8 +605,9 @@ def test_real_processes_outlive_a_kill_and_leave_nobody(tmp_path):
 
 def test_three_are_one_too_many():
     """There is no work for a third, and the error says so."""
-    ended = run(["relay", "--workers", "3"])
-    assert (2, True) == (ended.status, "one receives, one delivers" in ended.stderr)
+    command = (sys.executable, "-m", "postroad", "relay", "--workers", "3")
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (2, True) == (ended.returncode, "one receives, one delivers" in ended.stderr)
 
 
 def test_wait_for_a_processor_is_counted_where_the_kernel_says_it(tmp_path):
