@@ -43,9 +43,10 @@ class Forked:
         return self._process.exitcode
 
     def send_signal(self, number):
-        """Send it a signal."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        """Send it a signal, unless it has ended: which the nursery knows before us."""
+        with suppress(ProcessLookupError):
+            if self.poll() is None:
+                os.kill(self.pid, number)
 
 
 def _live(arguments, log, limits, begun):

@@ -116,7 +116,7 @@ class RelayProcess:
         self.is_buried = True
         children = self.children() if self.is_alive else ()
         if self.is_alive:
-            os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
         await self._end(signal.SIGKILL)
         await until(lambda: not any(map(is_running, children)))
 
@@ -180,8 +180,12 @@ class RelayProcess:
         try:
             return await asyncio.to_thread(self._process.wait, END_S)
         except subprocess.TimeoutExpired:
-            os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
             return await asyncio.to_thread(self._process.wait)
+
+    def _kill_group(self):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.killpg(self.pid, signal.SIGKILL)
 
     def log(self):
         """All it has said."""
