@@ -74,6 +74,7 @@ def _become(files):
         os.close(number) if file == CLOSED else os.dup2(file, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may be run by nohup
     atexit._clear()
     sys.unraisablehook = sys.__unraisablehook__
 
