@@ -53,12 +53,12 @@ def test_policy_and_records_are_those_published_now(postroad_lab):
 
 
 def test_sets_are_compared_by_what_is_published_for_each(postroad_lab, tmp_path):
-    """The domain in DNS has its policy; a zone file beside it has none."""
+    """The domain in DNS has its policy; a zone file and a reference set-up beside it have none."""
     lab = postroad_lab(HEAD + HOSTS + STS, policies={"example.com": POLICY})
     planned = tmp_path / "planned.zone"
     planned.write_text(HEAD + HOSTS)
-    status, text = command(lab, "compare", "example.com", str(planned), "--json")
-    assert (0, ["enforce", None]) == (
+    status, text = command(lab, "compare", "example.com", str(planned), "Single", "--json")
+    assert (0, ["enforce", None, None]) == (
         status,
         [each["tls"] and each["tls"]["sts"]["mode"] for each in json.loads(text)["sets"]],
     )

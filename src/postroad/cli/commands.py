@@ -47,7 +47,7 @@ AS_SENDMAIL = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
 def tree(words: Sequence[str] = ()) -> typer.Typer:
-    """The tree with nothing but the command that the first word names; whole, if it names none, but for the version.
+    """The tree with nothing but the command that the first word names: whole if it names none, empty for the version.
 
     The modules of all commands take 10 ms to load, and typer takes 20 to read their signatures.
     """
