@@ -58,14 +58,15 @@ class Listener:
         self._sock = sock
         self._accepted = accepted
         self._server: asyncio.Server | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._paused: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def start(self, backlog: int) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: stream_of_server(self._begin), sock=self._sock, backlog=backlog)
 
-    async def start_held(self, backlog: int) -> None:
+    def start_held(self, backlog: int) -> None:
         """As `start`, with streams that read nothing before `start_tls`.
 
         The accepting is ours: a server of the loop reads as soon as it has accepted, so that the first octets of the
@@ -73,38 +74,43 @@ class Listener:
         """
         self._sock.setblocking(False)  # noqa: FBT003  # the name says it
         self._sock.listen(backlog)
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        self._go_on()
 
     def close(self) -> None:
-        """Accept no more; connections that are open go on."""
-        if self._server:
-            self._server.close()
-        if self._accepting:
-            self._accepting.cancel()
+        """Accept no more; connections that are open go on, and so do those that are accepted but not begun."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._sock)
+        if self._paused:
+            self._paused.cancel()
+        # A turn later: what the loop has accepted and not begun, a server of asyncio that is closed neither serves nor
+        # closes, so that the client waits for ever.
+        loop.call_soon(self._server.close if self._server else self._sock.close)
 
     async def stop(self) -> None:
         """Accept no more, and wait until the port is free."""
         self.close()
-        if self._accepting:
-            await asyncio.gather(self._accepting, return_exceptions=True)
-        if self._server:
-            await self._server.wait_closed()
+        await asyncio.sleep(0)  # what is accepted has a transport
+        await asyncio.sleep(0)  # and has begun
 
-    async def _accept(self) -> None:
+    def _go_on(self) -> None:
+        asyncio.get_running_loop().add_reader(self._sock, self._accept)
+
+    def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while True:
-                try:
-                    sock, _ = await loop.sock_accept(self._sock)
-                except OSError as problem:
-                    if (
-                        kind_of(problem) is NetErrorKind.LOCAL
-                    ):  # out of file descriptors, say: what waits in the queue may wait
-                        await asyncio.sleep(ACCEPT_AGAIN_S)
-                    continue
-                begin_held(sock, self._begin)
-        finally:
-            self._sock.close()
+            sock, _ = self._sock.accept()
+        except BlockingIOError:
+            pass  # it has gone again
+        except OSError as problem:
+            if kind_of(problem) is NetErrorKind.LOCAL:  # out of file descriptors, say: what waits in the queue may wait
+                loop.remove_reader(self._sock)
+                self._paused = loop.call_later(ACCEPT_AGAIN_S, self._go_on)
+        else:
+            sock.setblocking(False)  # noqa: FBT003  # the name says it
+            begin_held(sock, self._begin)
 
     def _begin(self, stream: Stream) -> None:
         try:
@@ -123,12 +129,11 @@ class _Attended(Listener):
 
     async def stop(self) -> None:
         """Accept no more, drop the open connections and wait for their handlers to end."""
-        self.close()
+        await super().stop()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await super().stop()
 
     def _attend(self, stream: Stream) -> None:
         task = asyncio.get_running_loop().create_task(self._handle(stream))
@@ -151,7 +156,10 @@ class _Attended(Listener):
 
 
 async def _opened(listener: Listener, backlog: int, *, begins_with_tls: bool) -> Listener:
-    await (listener.start_held(backlog) if begins_with_tls else listener.start(backlog))
+    if begins_with_tls:
+        listener.start_held(backlog)
+    else:
+        await listener.start(backlog)
     return listener
 
 

@@ -1,6 +1,7 @@
 """Opening connections: what the kernel says becomes a sentence and a kind."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import os
@@ -15,7 +16,7 @@ from tests.faults.deaf import deafen
 from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import server_context, trusting_context
-from postroad.net import Endpoint, NetError, NetErrorKind, bind, connect, listen
+from postroad.net import Endpoint, NetError, NetErrorKind, Stream, bind, connect, listen
 from postroad.net.tcp import _explained
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -139,6 +140,30 @@ def test_stop_drops_open_connections():
         await again.stop()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("begins_with_tls", [False, True])
+@pytest.mark.parametrize("turns", range(6))
+def test_who_connects_while_a_port_is_stopped_is_not_left_waiting(turns, begins_with_tls, runner):
+    """However far the loop has come with a connection: it is dropped, or was never taken."""
+
+    async def story():
+        listener = await listen(LOOPBACK, 0, Stream.read, begins_with_tls=begins_with_tls)
+        with socket.create_connection((str(LOOPBACK), listener.port), timeout=PATIENCE_S) as client:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await listener.stop()
+            return await asyncio.to_thread(heard, client)
+
+    assert runner(story()) == b""
+
+
+def heard(client):
+    """What a client hears; a reset is as good as an end."""
+    with contextlib.suppress(ConnectionResetError):
+        return client.recv(1)
+    return b""
 
 
 def test_failing_handler_is_reported_and_its_connection_dropped():
