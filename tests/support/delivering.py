@@ -15,7 +15,7 @@ from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather
 from postroad.lab import Lab, parse_fault
 from postroad.pace import HealthPolicy
-from postroad.routing import PROCEDURES, Own, decide
+from postroad.routing import PROCEDURES, Own, WalkPolicy, decide
 from postroad.spool import NODE, Selection, State, StoredMail
 from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
@@ -25,6 +25,7 @@ from postroad.words.tls import OPPORTUNISTIC
 
 NOON = 1_700_000_000.0
 POLICY = replace(PROCEDURES["rfc5321"], allow_loopback=True)
+PATIENT = WalkPolicy(stagger_s=PATIENCE_S)  # however slow this machine is, it asks no second host because of that
 USUAL = LoopSettings()
 QUICK_PROBES = replace(USUAL, health=HealthPolicy(first_penalty_s=0.02, longest_penalty_s=0.02))
 ZONE = """
@@ -191,7 +192,7 @@ async def office(faults=None, *, settings=USUAL, deliver=None, spool=None, zone=
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
     told = Told()
     async with asyncio.timeout(PATIENCE_S), Lab(parse_zones({"zone": zone}), faults=faults, listener=told) as lab:
-        deliver = replace(deliver or DeliverSettings(hostname="relay.example"), port=lab.port)
+        deliver = replace(deliver or DeliverSettings(hostname="relay.example", walk=PATIENT), port=lab.port)
         it = Office(lab, spool or WatchedSpool(), settings, deliver, told)
         if find:
             it.loop.reload(settings, partial(find, it), it.reporter(settings))

@@ -148,9 +148,10 @@ def test_dead_equal_is_paid_for_once(monkeypatch):
         for _ in range(50):
             await it.post("ann@example.com")
         await it.done(before + 50)
-        return it.contacts(before)
+        return [first for first, *_ in it.contacts(before)]
 
-    assert [["127.0.0.12"]] * 50 == tell(story, {"127.0.0.11": "blackhole"})
+    hasty = DeliverSettings(hostname="relay.example")
+    assert ["127.0.0.12"] * 50 == tell(story, {"127.0.0.11": "blackhole"}, deliver=hasty)
 
 
 def test_mail_waits_for_its_hosts_and_goes_when_one_is_up():
