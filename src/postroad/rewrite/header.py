@@ -21,7 +21,7 @@ ReadableFrom = tuple[Mailbox, ...] | None
 # Those that Postfix calls of the sender too, without what only asks for receipts
 _SENDER_FIELDS = frozenset({b"from", b"sender", b"reply-to", b"resent-from", b"resent-sender", b"resent-reply-to"})
 _FIXED_FIELDS = frozenset({b"from", b"sender"})
-_UNIT = re.compile(rb"[^\n]*+\n(?:[ \t][^\n]*+(?:\n|\Z))*+|[^\n]++\Z")
+_UNIT = re.compile(rb"[^\n]*+\n(?:[ \t][^\n]*+\n?)*+|[^\n]++\Z")
 # RFC 5322 section 2.2, with the blanks in front of the colon of section 4.5
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 

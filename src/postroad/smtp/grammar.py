@@ -15,7 +15,7 @@ from postroad.words.reply import Reply
 
 # A path: quoted strings may hide a ">", so they are passed over whole. Spaces after the colon are no part of the
 # grammar, but every peer takes them.
-_PATH = r": *<((?:\"(?:\\.|[^\"\\])*+\"|[^\">]++)*+)>(?: +(.*))?\Z"
+_PATH = r": *<((?>(?:\"(?:\\.|[^\"\\])*+\"|[^\">]++)*))>(?: +(.*))?\Z"
 _PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

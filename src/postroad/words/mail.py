@@ -20,12 +20,13 @@ _DOT_STRING = re.compile(rf"{_ATOM}(\.{_ATOM})*\Z")
 _QUOTED = re.compile(r'"(?:[^\x00-\x1f"\\\x7f]|\\[\x20-\x7e])*"\Z')
 
 # Nearly every mailbox there is, as two groups, the local part and the domain: what `parse_mailbox` looks at step by
-# step, seen at once. No name that ends with a digit: it may be an address.
+# step, seen at once. No name that ends with a digit: it may be an address. The groups are atomic: one that repeats
+# possessively keeps, before Python 3.11.5, the dot of a turn that failed.
 _PLAIN_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
 _PLAIN_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}+(?<!-)"
 PLAIN_MAILBOX = (
-    rf"(?=[^@]{{1,{MAX_LOCAL}}}@)({_PLAIN_ATOM}(?:\.{_PLAIN_ATOM})*+)"
-    rf"@(?![A-Za-z0-9_.-]{{{MAX_NAME + 1}}})({_PLAIN_LABEL}(?:\.{_PLAIN_LABEL})*+)(?<![0-9])"
+    rf"(?=[^@]{{1,{MAX_LOCAL}}}@)({_PLAIN_ATOM}(?>(?:\.{_PLAIN_ATOM})*))"
+    rf"@(?![A-Za-z0-9_.-]{{{MAX_NAME + 1}}})({_PLAIN_LABEL}(?>(?:\.{_PLAIN_LABEL})*))(?<![0-9])"
 )
 _PLAIN = re.compile(PLAIN_MAILBOX)
 
