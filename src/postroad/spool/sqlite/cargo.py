@@ -34,11 +34,12 @@ _IDS = "SELECT id FROM moving WHERE way = ? AND id <> '' ORDER BY rowid"
 _MESSAGES = "SELECT number, pieces, id, received_at, size, about, finished_at FROM message"
 _NEXT = f"{_MESSAGES} WHERE number > ? AND (finished_at IS NULL) = ? ORDER BY number LIMIT ?"
 _ONE = f"{_MESSAGES} WHERE id = ?"
-_OF_MESSAGE = "number >= ?1 << 20 AND number < (?1 + 1) << 20"
+_OF_MESSAGE = "number >= :message << 20 AND number < (:message + 1) << 20"
 _PARCELS = f"""
 SELECT number, destination, due_at, held, attempts, warned, waits_for_host, recipients, said, routes FROM parcel
 WHERE {_OF_MESSAGE} ORDER BY number
 """
+_DELETE_PARCELS = f"DELETE FROM parcel WHERE {_OF_MESSAGE} RETURNING destination"
 _IS_CLAIMED = f"SELECT 1 FROM parcel WHERE {_OF_MESSAGE} AND node IS NOT NULL"
 _RECORDS = "SELECT destination, at, text, node FROM record WHERE message = ? ORDER BY at, number"
 _HAS_REST = "SELECT length(rest) > 0 FROM message WHERE number = ?"
@@ -46,14 +47,15 @@ _HAS_FRONT = "SELECT 1 FROM piece WHERE id = ? AND ordinal = -1"
 _LESSONS = "SELECT kind, key, text, count, at FROM lesson WHERE (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?"
 _LESSON = "SELECT kind, key, text, count, at FROM lesson WHERE kind = ? AND key = ?"
 _OCTETS = """
-SELECT CASE WHEN pieces > ?2 THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = ?2) ELSE rest END
-FROM message WHERE id = ?1
+SELECT CASE WHEN pieces > :ordinal
+    THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = :ordinal) ELSE rest END
+FROM message WHERE id = :id
 """
-_KNOWN = "SELECT 1 FROM message WHERE id = ?1 UNION ALL SELECT 1 FROM arrival WHERE id = ?1"
+_KNOWN = "SELECT 1 FROM message WHERE id = :id UNION ALL SELECT 1 FROM arrival WHERE id = :id"
 _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET octets = excluded.octets"
 _NUMBER = "UPDATE tally SET next_message = next_message + 1 RETURNING next_message - 1"
 _COUNT = "UPDATE tally SET messages = messages + ?, octets = octets + ?, finished = finished + ?"
-_LAST = "DELETE FROM piece WHERE id = ?1 AND ordinal = (SELECT max(ordinal) FROM piece WHERE id = ?1) RETURNING *"
+_LAST = "DELETE FROM piece WHERE id = :id AND ordinal = (SELECT max(ordinal) FROM piece WHERE id = :id) RETURNING *"
 _ADD_MESSAGE = """
 INSERT INTO message (number, id, received_at, size, pieces, about, finished_at, rest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -123,7 +125,7 @@ def next_slice(db: sqlite3.Connection, kind: ItemKind, after: str, most: int) ->
 
 def octets(db: sqlite3.Connection, id_: str, ordinal: int) -> bytes:
     """A piece of a body."""
-    row = db.execute(_OCTETS, (id_, ordinal)).fetchone()
+    row = db.execute(_OCTETS, {"id": id_, "ordinal": ordinal}).fetchone()
     if row is None or row[0] is None:
         raise SpoolError(Trouble.LOCKED, f"{id_} has left the spool in the meantime: run this again")
     return bytes(row[0])
@@ -131,7 +133,7 @@ def octets(db: sqlite3.Connection, id_: str, ordinal: int) -> bytes:
 
 def known(db: sqlite3.Connection, ids: Sequence[str]) -> frozenset[str]:
     """Those that have a message here."""
-    return frozenset(id_ for id_ in ids if db.execute(_KNOWN, (id_,)).fetchone())
+    return frozenset(id_ for id_ in ids if db.execute(_KNOWN, {"id": id_}).fetchone())
 
 
 def stage(db: sqlite3.Connection, staged: Sequence[Staged]) -> None:
@@ -185,14 +187,15 @@ def forget_notes(db: sqlite3.Connection) -> None:
 def _item(db: sqlite3.Connection, row: Sequence[object]) -> Iterator[MovedItem]:
     """The item of a row of _MESSAGES; none if it is claimed."""
     number, pieces, *message = row
-    if db.execute(_IS_CLAIMED, (number,)).fetchone():
+    if db.execute(_IS_CLAIMED, {"message": number}).fetchone():
         return
     ordinals: list[int] = []
     if message[-1] is None:
         has_rest = db.execute(_HAS_REST, (number,)).fetchone()[0] or not pieces
         front = [-1] if db.execute(_HAS_FRONT, (message[0],)).fetchone() else []
         ordinals = [*front, *range(int(pieces) + bool(has_rest))]  # type: ignore[call-overload]  # a number, as stored
-    yield message_item(tuple(message), db.execute(_PARCELS, (number,)), db.execute(_RECORDS, (number,)), ordinals)
+    parcels = db.execute(_PARCELS, {"message": number})
+    yield message_item(tuple(message), parcels, db.execute(_RECORDS, (number,)), ordinals)
 
 
 def _same(db: sqlite3.Connection, item: MovedItem) -> Iterator[MovedItem]:
@@ -211,7 +214,7 @@ def _remove(db: sqlite3.Connection, item: MovedItem) -> list[str]:
         db.execute("DELETE FROM lesson WHERE kind = ? AND key = ?", (kind, key))
     else:
         number, _, _, _, size, *_ = db.execute(_ONE, (item.id,)).fetchone()
-        destinations = db.execute(f"DELETE FROM parcel WHERE {_OF_MESSAGE} RETURNING destination", (number,)).fetchall()
+        destinations = db.execute(_DELETE_PARCELS, {"message": number}).fetchall()
         gone = [destination for (destination,) in destinations]
         if item.kind is ItemKind.MAIL:
             db.execute(_COUNT, (-1, -size, 1))  # the trigger takes it for a finished one
@@ -226,7 +229,7 @@ def _adopt(db: sqlite3.Connection, message: MovedMessage) -> list[str]:
     number = db.execute(_NUMBER).fetchone()[0]
     pieces, rest = 0, None
     if message.finished_at is None:
-        _, pieces, rest = db.execute(_LAST, (message.id,)).fetchone()
+        _, pieces, rest = db.execute(_LAST, {"id": message.id}).fetchone()
     counts = (1, message.size, 0) if message.finished_at is None else (0, 0, 1)
     row = message.id, message.received_at, message.size, pieces, message.about, message.finished_at, rest
     db.execute(_COUNT, counts)

@@ -12,8 +12,8 @@ from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import insert
 
 _COUNT = """
-UPDATE tally SET next_message = next_message + ?1, messages = messages + ?1, octets = octets + ?2
-RETURNING next_message - ?1
+UPDATE tally SET next_message = next_message + :count, messages = messages + :count, octets = octets + :octets
+RETURNING next_message - :count
 """
 _MESSAGE = "INSERT INTO message (number, id, received_at, size, pieces, about, rest)"
 _PARCEL = "INSERT INTO parcel (number, destination, due_at, node, recipients)"
@@ -23,9 +23,9 @@ ON CONFLICT DO UPDATE SET pieces = pieces + 1, octets = octets + excluded.octets
 RETURNING pieces
 """
 _BODY = """
-SELECT pieces, CASE WHEN pieces > ?1 THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = ?1)
-    ELSE rest END, CASE WHEN ?1 = 0 AND pieces > 0 THEN
-    (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = -1) END FROM message WHERE id = ?2
+SELECT pieces, CASE WHEN pieces > :ordinal THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = :ordinal)
+    ELSE rest END, CASE WHEN :ordinal = 0 AND pieces > 0 THEN
+    (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = -1) END FROM message WHERE id = :id
 """
 _FRONT = -1
 _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
@@ -48,7 +48,8 @@ def discard(db: sqlite3.Connection, ids: Sequence[str]) -> list[None]:
 
 def add(db: sqlite3.Connection, messages: Sequence[CompleteMessage]) -> list[tuple[Parcel, ...]]:
     """Keep messages; the parcels of each."""
-    first = db.execute(_COUNT, (len(messages), sum([whole.mail.size for whole in messages]))).fetchone()[0]
+    added = {"count": len(messages), "octets": sum([whole.mail.size for whole in messages])}
+    first = db.execute(_COUNT, added).fetchone()[0]
     numbered = list(enumerate(messages, int(first)))
     try:
         insert(db, _MESSAGE, [_message_row(db, number, whole) for number, whole in numbered])
@@ -63,7 +64,7 @@ def add(db: sqlite3.Connection, messages: Sequence[CompleteMessage]) -> list[tup
 
 def piece(db: sqlite3.Connection, id_: str, ordinal: int) -> tuple[bytes, bool]:
     """A piece of a body, the first with what stands in front of it, and whether more follow."""
-    row = db.execute(_BODY, (ordinal, id_)).fetchone()
+    row = db.execute(_BODY, {"ordinal": ordinal, "id": id_}).fetchone()
     if row is None or row[1] is None:
         raise SpoolError(Trouble.MISSING, f"the spool has no body of {id_}: the message is delivered or deleted")
     return bytes(row[1]) if row[2] is None else bytes(row[2]) + bytes(row[1]), ordinal < row[0]

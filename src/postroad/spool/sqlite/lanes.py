@@ -33,20 +33,21 @@ UPDATE parcel SET node = NULL WHERE number IN (SELECT value FROM json_each(?)) A
 """
 _RELEASE_ALL = "UPDATE parcel SET node = NULL WHERE node = ? RETURNING destination"
 _HASTEN = """
-UPDATE parcel SET due_at = ?1 WHERE number IN (
+UPDATE parcel SET due_at = :now WHERE number IN (
     SELECT number FROM parcel
-    WHERE destination = ?2 AND node IS NULL AND held = 0 AND waits_for_host = 1 AND due_at > ?1 ORDER BY due_at LIMIT ?3
+    WHERE destination = :to AND node IS NULL AND held = 0 AND waits_for_host = 1 AND due_at > :now
+    ORDER BY due_at LIMIT :most
 )
 """
 # Each step of the recursion seeks the next name in the index: DISTINCT would read every parcel
 _NEXT_STRANDED = "SELECT min(destination) FROM parcel WHERE node IS NULL AND held = 0 AND waits_for_host = 1"
 _STRANDED = f"""
 WITH RECURSIVE name(destination) AS (
-    {_NEXT_STRANDED} AND destination > ?1
+    {_NEXT_STRANDED} AND destination > ?
     UNION ALL
     SELECT ({_NEXT_STRANDED} AND destination > name.destination) FROM name WHERE name.destination IS NOT NULL
 )
-SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?2
+SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?
 """
 
 
@@ -105,7 +106,8 @@ def nodes(db: sqlite3.Connection, now: float) -> tuple[Node, ...]:
 
 def retry_stranded(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:
     """Make parcels of a destination due that wait for a host; how many."""
-    counts = [db.execute(_HASTEN, (now, destination, HASTENED)).rowcount for destination, now in asked]
+    wanted = [{"now": now, "to": destination, "most": HASTENED} for destination, now in asked]
+    counts = [db.execute(_HASTEN, each).rowcount for each in wanted]
     refresh(db, {destination for (destination, _), count in zip(asked, counts, strict=True) if count})
     return counts
 

@@ -15,7 +15,8 @@ ON CONFLICT DO UPDATE SET text = excluded.text, count = count + excluded.count, 
 """
 # A range of the key, for LIKE folds case; no text of UTF-8 stands behind this character
 _RECALL = """
-SELECT kind, key, text, count, at FROM lesson WHERE kind = ?1 AND key >= ?2 AND key < ?2 || char(1114111) ORDER BY key
+SELECT kind, key, text, count, at FROM lesson WHERE kind = :kind AND key >= :begin AND key < :begin || char(1114111)
+ORDER BY key
 """
 _FORGET = "DELETE FROM lesson WHERE kind = ? AND key = ?"  # by json_each a key would end at its first NUL
 
@@ -29,7 +30,7 @@ def learn(db: sqlite3.Connection, asked: Sequence[Sequence[Lesson]]) -> list[Non
 
 def recall(db: sqlite3.Connection, kind: str, begin: str) -> tuple[Lesson, ...]:
     """The lessons of a kind whose keys begin so."""
-    return tuple(_read(db.execute(_RECALL, (kind, begin))))
+    return tuple(_read(db.execute(_RECALL, {"kind": kind, "begin": begin})))
 
 
 def forget(db: sqlite3.Connection, asked: Sequence[tuple[str, Collection[str]]]) -> list[int]:

@@ -38,8 +38,8 @@ DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS 
 """
 # As it was when a person read of it: not under way, nor tried since. Nobody's name has it for this one transaction.
 _TAKE = """
-UPDATE parcel SET node = '', held = 0 WHERE number = ? AND node IS NULL AND attempts = ?
-    AND coalesce(recipients, ?3) = ?3
+UPDATE parcel SET node = '', held = 0 WHERE number = :number AND node IS NULL AND attempts = :attempts
+    AND coalesce(recipients, :recipients) = :recipients
 RETURNING destination
 """
 _RECORD = "INSERT INTO record (message, destination, at, text, node)"
@@ -50,7 +50,7 @@ number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXIST
 """
 _ENDS = f"SELECT count(*), total(size), total(pieces) FROM message WHERE {_ENDING}"
 _FINISH = f"UPDATE message SET finished_at = ?, rest = NULL WHERE {_ENDING}"
-_COUNT = "UPDATE tally SET messages = messages - ?1, octets = octets - ?2, finished = finished + ?1"
+_COUNT = "UPDATE tally SET messages = messages - :count, octets = octets - :octets, finished = finished + :count"
 # No trigger does this: SQLite would keep the old pages, all 50 MiB of them, to undo the statement.
 _UNBODY = """
 DELETE FROM piece WHERE id IN (
@@ -88,7 +88,7 @@ def finish(db: sqlite3.Connection, messages: Collection[int], now: float, *, kee
     if not count:
         return
     db.execute(_FINISH, (now, which))
-    db.execute(_COUNT, (count, int(octets)))
+    db.execute(_COUNT, {"count": count, "octets": int(octets)})
     if pieces:
         db.execute(_UNBODY, (which,))
     if not keeps_history:
@@ -124,7 +124,8 @@ def _overrule(db: sqlite3.Connection, settlements: Sequence[Settlement], now: fl
 
 def _take(db: sqlite3.Connection, parcel: Parcel) -> bool:
     recipients = write_recipients(parcel.mail.envelope.recipients)
-    return bool(db.execute(_TAKE, (parcel.number, parcel.attempts, recipients)).fetchall())
+    known = {"number": parcel.number, "attempts": parcel.attempts, "recipients": recipients}
+    return bool(db.execute(_TAKE, known).fetchall())
 
 
 def _delete(db: sqlite3.Connection, parcels: Sequence[int], now: float, *, keeps_history: bool) -> int:
