@@ -516,7 +516,7 @@ def test_no_question_of_the_relay_reads_all_parcels(tmp_path):
     async def story(_spool):
         db = connect(tmp_path / "spool.db")
         for name, text in statements.items():
-            plan = " | ".join(row[3] for row in db.execute("EXPLAIN QUERY PLAN " + text, [0] * marks(text)))
+            plan = " | ".join(row[3] for row in db.execute("EXPLAIN QUERY PLAN " + text, zeros(text)))
             limited = name in {"listed", "_DUE_LANES"}  # in order of an index, and stopped early
             assert limited or not any(f"SCAN {table}" in plan for table in ("parcel", "message", "lane")), (name, plan)
             assert "TEMP B-TREE" not in plan, (name, plan)
@@ -526,9 +526,9 @@ def test_no_question_of_the_relay_reads_all_parcels(tmp_path):
     run(story, one(tmp_path))
 
 
-def marks(text):
-    """How many parameters a statement has."""
-    return max(map(int, re.findall(r"\?(\d)", text)), default=text.count("?"))
+def zeros(text):
+    """A value for each parameter of a statement, by its name if it has one."""
+    return dict.fromkeys(re.findall(r":(\w+)", text), 0) or [0] * text.count("?")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory in use now is read from Linux's /proc")

@@ -23,7 +23,8 @@ ON CONFLICT DO UPDATE SET pieces = pieces + 1, octets = octets + excluded.octets
 RETURNING pieces
 """
 _BODY = """
-SELECT pieces, CASE WHEN pieces > :ordinal THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = :ordinal)
+SELECT pieces, CASE WHEN pieces > :ordinal
+    THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = :ordinal)
     ELSE rest END, CASE WHEN :ordinal = 0 AND pieces > 0 THEN
     (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = -1) END FROM message WHERE id = :id
 """
