@@ -218,7 +218,7 @@ def _memory(row: Row) -> Judgement:
     ((ill, _word),) = row.faults.items()
     remembered = set(case_of(row).down.values()) <= sender.memory.modes
     messages = [text.split("=>") for text in row.data["per_message"]]
-    asked = [text for text, _outcome in messages[:heal] if ill in text]
+    asked = [text for text, _end in messages[:heal] if ill in text]
     if remembered and len(asked) > 1:
         return _judged(row, f"asked {len(asked)} times, though it is remembered")
     if remembered:
@@ -226,7 +226,7 @@ def _memory(row: Row) -> Judgement:
         possible = {_outcome(way.result, way.steps[-1].address if way.steps else None) for way in ways}
         wrong = [outcome for _text, outcome in messages if outcome not in possible]
         return _judged(row, f"not possible: {wrong[0]}" if wrong else "")
-    if sender.picks.rests and any(not text for text, _outcome in messages):
+    if sender.picks.rests and any(not text for text, _end in messages):
         return _refused_over_kept(row, sender, messages)
     return _judged(row, _forgetful(row, sender, messages, heal))
 
