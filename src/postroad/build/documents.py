@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import threading
 import time
 from collections import OrderedDict
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-from postroad.build.contexts import trust_of, verified_tls
+from postroad.build.contexts import https_context, trust_of, verified_tls
 from postroad.dns import Resolver, ZoneResolver
 from postroad.files import read_octets
 from postroad.gather import (
@@ -54,7 +53,7 @@ def policy_fetch(
     """
     if authorities:
         trust_of(authorities)  # it says what is wrong
-    chosen = ssl.create_default_context(cafile=authorities) if authorities else None
+    chosen = https_context(authorities) if authorities else None
 
     async def fetch_by(resolver: Resolver, host: str, path: str) -> Fetched:
         context = chosen or verified_tls()  # whose authorities take 20 ms to be read

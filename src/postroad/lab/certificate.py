@@ -124,6 +124,7 @@ def _issued(kind: CertificateKind, names: tuple[str, ...]) -> bytes:
 
     authority = x509.load_pem_x509_certificate(_read(AUTHORITY))
     is_foreign = kind is CertificateKind.FOREIGN
+    signer = _key("key.pem" if is_foreign else "authority.key")
     certificate = (
         x509.CertificateBuilder()
         .subject_name(_called(names[0][:MOST_OF_A_NAME]))
@@ -134,7 +135,8 @@ def _issued(kind: CertificateKind, names: tuple[str, ...]) -> bytes:
         .not_valid_after(_EXPIRED if kind is CertificateKind.EXPIRED else _ENDS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        .sign(_key("key.pem" if is_foreign else "authority.key"), hashes.SHA256())
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
     )
     return certificate.public_bytes(serialization.Encoding.PEM) + (b"" if is_foreign else _read(AUTHORITY))
 

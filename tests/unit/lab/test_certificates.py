@@ -1,6 +1,8 @@
 """What servers of the lab show, and its web server: the same octets everywhere, so that a zone can name the key."""
 
 import asyncio
+import ssl
+from contextlib import suppress
 
 import pytest
 
@@ -8,7 +10,7 @@ from postroad.build import policy_fetch, resolver_at
 from postroad.dns import parse_zones
 from postroad.gather import PublishedPolicies, gather_sts_policy
 from postroad.lab import AUTHORITY, CertificateKind, Lab, NoExchangerError, authority_file, lab_trust
-from postroad.lab.certificate import AUTHORITY_KEY, LEAF_KEY, lab_chain
+from postroad.lab.certificate import AUTHORITY_KEY, LEAF_KEY, lab_chain, lab_context
 from postroad.tls import association, judge, matches
 from postroad.words.facts import Tlsa
 from postroad.words.policies import StsPolicy
@@ -38,6 +40,20 @@ def test_each_kind_has_one_fault(kind, failure):
     assert failure == (proof.miss.failure if proof.miss else None)
     assert LEAF == association(chain[0])
     assert (kind not in ("foreign", "self-signed")) == any(matches(ANCHOR, each) for each in chain)
+
+
+def test_a_client_of_python_3_13_trusts_what_the_authority_has_signed():
+    """Its usual context asks for all that RFC 5280 has an authority write."""
+    client = ssl.create_default_context(cafile=authority_file())
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    shown = lab_context(CertificateKind.GOOD, ("mx.example.com",))
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(back, there, server_hostname="mx.example.com")
+    theirs = shown.wrap_bio(there, back, server_side=True)
+    for each in (ours, theirs, ours):
+        with suppress(ssl.SSLWantReadError):
+            each.do_handshake()
+    assert ours.getpeercert()["subjectAltName"] == (("DNS", "mx.example.com"),)
 
 
 def inside(story, **settings):
