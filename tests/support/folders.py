@@ -33,6 +33,14 @@ def variants(rule, kind=""):
     return sorted(path for path in (ROOT / rule.id).glob(f"{kind}*") if path.is_dir())
 
 
+def _as_python_has_it(word):
+    """An address in the form of this Python: from 3.13 on ::ffff:c000:201 is ::ffff:192.0.2.1."""
+    try:
+        return str(ip_address(word))
+    except ValueError:
+        return word
+
+
 @cache
 def load(path):
     """Read a folder."""
@@ -42,7 +50,7 @@ def load(path):
         if words[:1] == ["domain"]:
             domain = words[1]
         elif words:
-            expected.append(" ".join(words))
+            expected.append(" ".join(map(_as_python_has_it, words)))
     evidence = evidence_of(domain, (path / "zone").read_text())
     return Folder(replace(evidence, shares=_shares(path / "shares")), expected)
 

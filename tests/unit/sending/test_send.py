@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import formataddr
+from inspect import getdoc
 from pathlib import Path
 
 import pytest
@@ -198,7 +199,7 @@ def test_every_option_is_documented():
     """`help` and the page have each field, and a password is never shown."""
     names = {field.name for field in fields(postroad.SendOptions)}
     assert sorted(names) == sorted(re.findall(r"^\| `([a-z_0-9]+)` \|", PAGE.read_text(), re.MULTILINE))
-    assert set() == names - set(re.findall(r"^ {8}(\w+):", postroad.SendOptions.__doc__, re.MULTILINE))
+    assert set() == names - set(re.findall(r"^ {4}(\w+):", getdoc(postroad.SendOptions), re.MULTILINE))
     shown = repr(postroad.SendOptions(smarthost="mail.example.net:465", login=("ann", "s3cret")))
     assert ("mail.example.net:465" in shown, "s3cret" in shown) == (True, False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -112,7 +113,7 @@ def _reference(kind: type, defs: dict[str, Shape]) -> Shape:
     if name not in defs:
         defs[name] = {}  # known from here on, should it have itself inside
         hints = get_type_hints(kind, include_extras=True)
-        doc = (kind.__doc__ or "").strip()
+        doc = cleandoc(kind.__doc__ or "")
         defs[name] = {
             **({"description": doc} if doc and not doc.startswith("dict(") else {}),
             "type": "object",
