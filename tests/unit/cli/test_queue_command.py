@@ -5,6 +5,7 @@ import json
 import sqlite3
 import time
 from base64 import b64decode
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,7 +176,7 @@ def test_retry_makes_mail_due(queue):
 def test_retry_leaves_word_for_relays_that_know_its_hosts_as_dead(queue, spool):
     """They ask those at once."""
     queue("retry", "--all")
-    with sqlite3.connect(spool / "spool.db") as db:
+    with closing(sqlite3.connect(spool / "spool.db")) as db, db:
         assert [("retry",)] == db.execute("SELECT kind FROM lesson").fetchall()
 
 

@@ -7,6 +7,7 @@ import pwd
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from unittest.mock import patch
@@ -99,7 +100,7 @@ def test_a_message_is_kept_as_sendmail_keeps_it(config):
 
 
 def _newer(folder):
-    with sqlite3.connect(folder / "spool.db") as db:
+    with closing(sqlite3.connect(folder / "spool.db")) as db, db:
         db.execute("PRAGMA user_version = 99")
     db.close()
 

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import sys
 import threading
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def run(story, *spools):
                 await spool.close()
 
     return asyncio.run(whole())
+
+
+def asked(folder, question):
+    """The rows of an answer of the database itself."""
+    with closing(connect(folder / "spool.db")) as db:
+        return db.execute(question).fetchall()
 
 
 def trouble_of(*spools):
@@ -100,7 +107,7 @@ def test_a_node_that_starts_takes_its_own_claims_back(tmp_path):
         (parcel,) = await spool.claim(NOW, 10, each=10)
         assert BODY == await octets(spool, parcel.mail)
         await spool.sweep(NOW)
-        assert 0 == connect(tmp_path / "spool.db").execute("SELECT count(*) FROM piece").fetchone()[0]
+        assert [(0,)] == asked(tmp_path, "SELECT count(*) FROM piece")
 
     run(before, one(tmp_path))
     run(after, one(tmp_path))
@@ -260,10 +267,11 @@ def overwritten(where):
 
 @pytest.mark.parametrize("damage", [garbage, foreign, cut_short, overwritten])
 def test_what_is_no_spool_is_not_opened(tmp_path, damage):
-    """Garbage, somebody else's database, half a file, half of something else: corrupt, and the file is named."""
+    """Garbage, somebody else's database, half a file, half of something else: corrupt, named, and left closed."""
     damage(tmp_path / "spool.db")
     trouble = trouble_of(one(tmp_path))
     assert (Trouble.CORRUPT, True) == (trouble.kind, "spool.db" in trouble.why)
+    assert [] == [file for file in Path("/proc/self/fd").iterdir() if str(file.resolve()).startswith(str(tmp_path))]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
@@ -488,12 +496,12 @@ def test_what_stood_in_front_leaves_no_row(tmp_path):
     async def story(spool):
         await spool.write("m1", b"a" * PIECE)
         (parcel,) = await spool.add(letter(size=PIECE + 8), b"end", claim=True, front=b"front")
-        rows = connect(tmp_path / "spool.db").execute("SELECT ordinal, length(octets) FROM piece").fetchall()
+        rows = asked(tmp_path, "SELECT ordinal, length(octets) FROM piece")
         await spool.settle([Settlement(parcel)], NOW)
         return rows
 
     assert [(0, PIECE), (-1, 5)] == run(story, one(tmp_path))
-    assert [] == connect(tmp_path / "spool.db").execute("SELECT * FROM piece").fetchall()
+    assert [] == asked(tmp_path, "SELECT * FROM piece")
 
 
 def test_schema_has_the_number_of_its_last_script():

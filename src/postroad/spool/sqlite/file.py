@@ -96,7 +96,11 @@ def open_to_read(where: Path) -> sqlite3.Connection:
 def connect(where: Path) -> sqlite3.Connection:
     """A connection, to be used by one thread at a time."""
     db = sqlite3.connect(where, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)
-    _set(db)
+    try:
+        _set(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
