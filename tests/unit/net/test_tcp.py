@@ -5,6 +5,7 @@ import contextlib
 import errno
 import gc
 import os
+import resource
 import socket
 import ssl
 import struct
@@ -164,6 +165,42 @@ def heard(client):
     with contextlib.suppress(ConnectionResetError):
         return client.recv(1)
     return b""
+
+
+@contextlib.contextmanager
+def no_more_files():
+    """This process may open none, for a while."""
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_port_that_finds_no_file_free_takes_connections_again(runner, monkeypatch):
+    """Who came meanwhile has waited in the kernel's queue, and is served."""
+    monkeypatch.setattr("postroad.net.ports.ACCEPT_AGAIN_S", 0.001)
+
+    async def story():
+        served = asyncio.Event()
+
+        async def handle(_stream):
+            served.set()
+
+        listener = await listen(LOOPBACK, 0, handle, begins_with_tls=True)
+        with socket.socket() as client:
+            with no_more_files():
+                client.connect((str(LOOPBACK), listener.port))
+                while listener._paused is None:  # noqa: ASYNC110  # nobody is told of it
+                    await asyncio.sleep(0)
+            await served.wait()
+        await listener.stop()
+
+    runner(asyncio.wait_for(story(), PATIENCE_S))
 
 
 def test_failing_handler_is_reported_and_its_connection_dropped():
