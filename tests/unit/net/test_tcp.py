@@ -17,7 +17,7 @@ from tests.faults.deaf import deafen
 from tests.support.patience import PATIENCE_S
 
 from postroad.lab.certificate import server_context, trusting_context
-from postroad.net import Endpoint, NetError, NetErrorKind, Stream, bind, connect, listen
+from postroad.net import Endpoint, NetError, NetErrorKind, bind, connect, listen
 from postroad.net.tcp import _explained
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -150,7 +150,7 @@ def test_who_connects_while_a_port_is_stopped_is_not_left_waiting(turns, begins_
     """However far the loop has come with a connection: it is dropped, or was never taken."""
 
     async def story():
-        listener = await listen(LOOPBACK, 0, Stream.read, begins_with_tls=begins_with_tls)
+        listener = await listen(LOOPBACK, 0, lambda stream: stream.read(), begins_with_tls=begins_with_tls)
         with socket.create_connection((str(LOOPBACK), listener.port), timeout=PATIENCE_S) as client:
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -181,9 +181,10 @@ def no_more_files():
 
 
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
-def test_port_that_finds_no_file_free_takes_connections_again(runner, monkeypatch):
-    """Who came meanwhile has waited in the kernel's queue, and is served."""
-    monkeypatch.setattr("postroad.net.ports.ACCEPT_AGAIN_S", 0.001)
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_port_that_finds_no_file_free_takes_connections_again(is_stopped, runner, monkeypatch):
+    """Who came meanwhile has waited in the kernel's queue, and is served; not if it has been stopped."""
+    monkeypatch.setattr("postroad.net.ports.ACCEPT_AGAIN_S", 3600.0 if is_stopped else 0.001)
 
     async def story():
         served = asyncio.Event()
@@ -197,8 +198,10 @@ def test_port_that_finds_no_file_free_takes_connections_again(runner, monkeypatc
                 client.connect((str(LOOPBACK), listener.port))
                 while listener._paused is None:  # noqa: ASYNC110  # nobody is told of it
                     await asyncio.sleep(0)
-            await served.wait()
+            if not is_stopped:
+                await served.wait()
         await listener.stop()
+        assert (not is_stopped, True) == (served.is_set(), listener._paused.cancelled())
 
     runner(asyncio.wait_for(story(), PATIENCE_S))
 
