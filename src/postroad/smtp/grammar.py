@@ -287,7 +287,7 @@ def _split_path(rest: str, word: str) -> tuple[str, dict[str, str]] | BadSyntax:
         return _bad(501, f"5.5.4 write {'MAIL' if word == 'FROM' else 'RCPT'} {word}:<mailbox>")
     path = found.group(1)
     if path.startswith("@"):  # a source route: accepted and ignored (RFC 5321 appendix C)
-        path = path.partition(":")[2]
+        path = path.partition(":")[2] or "@"  # without a mailbox it is none, and not the null sender
     parameters: dict[str, str] = {}
     for item in (found.group(2) or "").split():
         name, equals, value = item.partition("=")
