@@ -35,6 +35,7 @@ BREATH = 100  # replies of one read before other sessions have their turn
 NO_TLS = Reply(454, ("4.7.0 TLS is not available now",))
 
 _IN_BODY = (ServerState.BODY, ServerState.CHUNKS)
+_IN_HANDSHAKE = (ServerState.GREETING, ServerState.TLS)
 _IDLE = (ServerState.FRESH, ServerState.READY, ServerState.REFUSING)
 
 
@@ -94,9 +95,12 @@ class ServerSession:
             raise
 
     def finish(self) -> None:
-        """End as soon as no message is under way: now, if it only waits for the next one."""
+        """End as soon as no message is under way: now, if it only waits for the next one, or has not begun to talk."""
         self._judge.is_last = True
-        if not (self.connection.is_waiting or self.connection.is_over) and self._server.state in _IDLE:
+        if self._server.state in _IN_HANDSHAKE:
+            self.connection.why = LEAVING.text
+            self.connection.drop()
+        elif not (self.connection.is_waiting or self.connection.is_over) and self._server.state in _IDLE:
             self.connection.leave(LEAVING)
 
     def _answer(self, event: ServerEvent | None) -> None:

@@ -1,6 +1,7 @@
 """The ports: limits on connections, deadlines, TLS and AUTH over loopback, and how it ends."""
 
 import asyncio
+import math
 import smtplib
 import socket
 import ssl
@@ -338,6 +339,29 @@ def test_drain_ends_the_idle_and_lets_messages_finish():
         assert 1 == len(house.keeper.kept)
 
     tell(story)
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("tls", [Tls.IMPLICIT, Tls.STARTTLS])
+def test_drain_waits_for_no_handshake(tls, runner):
+    """Who has yet to say its first word under TLS is dropped: it would be told to come again, if it said one at all."""
+
+    async def story():
+        house = House(SECURE)
+        where = await house.receiver.open(ListenSettings(LOOPBACK, 0, tls))
+        talk = Talk(await connect(LOOPBACK, where.port, timeout_s=PATIENCE_S))
+        if tls is Tls.STARTTLS:
+            await greeted(talk)
+            assert ["220"] == await talk.codes(b"STARTTLS\r\n")
+        await until(lambda: house.receiver.connections)
+        await house.receiver.drain(math.inf)
+        assert [""] == await talk.hear()
+        talk.stream.close()
+        assert ["4.3.2 shutting down, try again later"] == [
+            event["why"] for event in house.told("receive.session.complete")
+        ]
+
+    runner(asyncio.wait_for(story(), PATIENCE_S))
 
 
 def test_drain_has_its_limit():
