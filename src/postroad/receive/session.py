@@ -98,7 +98,7 @@ class ServerSession:
         """End as soon as no message is under way: now, if it only waits for the next one, or has not begun to talk."""
         self._judge.is_last = True
         if self._server.state in _IN_HANDSHAKE:
-            self.connection.why = LEAVING.text
+            self.connection.why = self.connection.why or LEAVING.text
             self.connection.drop()
         elif not (self.connection.is_waiting or self.connection.is_over) and self._server.state in _IDLE:
             self.connection.leave(LEAVING)

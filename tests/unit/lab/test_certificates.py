@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from postroad.build import policy_fetch, resolver_at
+from postroad.build.contexts import https_context
 from postroad.dns import parse_zones
 from postroad.gather import PublishedPolicies, gather_sts_policy
 from postroad.lab import AUTHORITY, CertificateKind, Lab, NoExchangerError, authority_file, lab_trust
@@ -54,6 +55,16 @@ def test_a_client_of_python_3_13_trusts_what_the_authority_has_signed():
         with suppress(ssl.SSLWantReadError):
             each.do_handshake()
     assert ours.getpeercert()["subjectAltName"] == (("DNS", "mx.example.com"),)
+
+
+@pytest.mark.parametrize("authorities", [None, authority_file()])
+def test_fetching_a_policy_is_as_strict_on_every_python(authorities, monkeypatch):
+    """Python 3.13 asks of a web server's certificate what no other sender does."""
+    strict = ssl.create_default_context(cafile=authority_file())
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_how: strict)
+    context = https_context(authorities)
+    assert (False, True) == (bool(context.verify_flags & ssl.VERIFY_X509_STRICT), context.check_hostname)
 
 
 def inside(story, **settings):

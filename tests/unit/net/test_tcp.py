@@ -196,14 +196,29 @@ def test_port_that_finds_no_file_free_takes_connections_again(is_stopped, runner
         with socket.socket() as client:
             with no_more_files():
                 client.connect((str(LOOPBACK), listener.port))
-                while listener._paused is None:  # noqa: ASYNC110  # nobody is told of it
+                while (paused := listener._paused) is None:  # noqa: ASYNC110  # nobody is told of it
                     await asyncio.sleep(0)
+                if is_stopped:
+                    await asyncio.sleep(0)  # it would be tried again in each turn
+                    assert paused is listener._paused
             if not is_stopped:
                 await served.wait()
         await listener.stop()
         assert (not is_stopped, True) == (served.is_set(), listener._paused.cancelled())
 
     runner(asyncio.wait_for(story(), PATIENCE_S))
+
+
+def test_wake_up_for_nobody_is_no_pause():
+    """Who woke the port has gone again: the next one is not kept waiting."""
+
+    async def story():
+        listener = await listen(LOOPBACK, 0, lambda stream: stream.read(), begins_with_tls=True)
+        listener._accept()
+        await listener.stop()
+        assert listener._paused is None
+
+    asyncio.run(story())
 
 
 def test_failing_handler_is_reported_and_its_connection_dropped():
