@@ -6,7 +6,7 @@ PROCESSES ?= $(shell echo $$(( $$(nproc) * 2 )))
 # With it each process that a test starts would compile what it imports anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk deb image lock docs clean
+.PHONY: setup demo test test-whole thorough peers check fuzz mutants truth faults second-opinion bench bench-relay bench-failover bench-bulk deb image lock docs clean
 
 setup: .venv/ready
 
@@ -28,7 +28,11 @@ test: setup
 	@$(BIN)/mypy & types=$$!; $(BIN)/pytest --processes $(PROCESSES) $(ARGS); tests=$$?; \
 	  wait $$types || { echo "mypy has found errors: they stand above"; exit 1; }; exit $$tests
 
-# The properties with a hundred times as many examples, drawn anew, and every case of the large enumerations
+# As `make test`, with every case of the large enumerations and five times as many examples: what CI runs
+test-whole:
+	$(MAKE) test ARGS="--hypothesis-profile=whole $(ARGS)"
+
+# As many again twenty times, drawn anew
 thorough: setup
 	$(BIN)/pytest --processes $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
 

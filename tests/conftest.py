@@ -1,6 +1,7 @@
 """Hypothesis runs the same examples everywhere: a test never depends on the hour or the machine, nor on its load.
 
-`make thorough` tries a hundred times as many, drawn anew each time. `--shuffled SEED` begins the files, and the tests
+`make test-whole` tries five times as many, and every case of the enumerations (tests/support/examples.py). `make
+thorough` tries a hundred times as many, drawn anew each time. `--shuffled SEED` begins the files, and the tests
 of each file, in another order.
 """
 
@@ -22,6 +23,7 @@ from tests.support.processes import is_left_to_processes, keep_what_is_loaded, r
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
+settings.register_profile("whole", **UNTIMED, derandomize=True, max_examples=100)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
@@ -49,7 +51,7 @@ def pytest_configure(config):
     hang on what ran before, and each process of a first run would parse all our modules.
     """
     getattr(config.pluginmanager.rewrite_hook, "_must_rewrite", set()).discard("postroad")
-    if config.getoption("--hypothesis-profile") is None:
+    if config.getoption("--hypothesis-profile") != "thorough":
         providers._get_local_constants = functools.partial(getattr, providers, "_local_constants")
 
 
