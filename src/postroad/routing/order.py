@@ -125,7 +125,7 @@ class Filling:
             if first is not target:
                 text = f"the same address as {first.exchange}, which comes before it in this order"
                 self._duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))
-            elif host.demand.missed or self._takes(preference):  # nobody is asked there
+            elif host.demand.missed or self._takes(preference):
                 kept.append(target)
             else:
                 text = f"beyond the limit of {self._limit} addresses in an attempt"
@@ -136,7 +136,8 @@ class Filling:
     def has_place_for(self, preference: int, host: Exchanger) -> bool:
         """Whether any address of a host would be tried if it came next."""
         is_full = self._room is not None and self._room <= 0 and preference in self._reached
-        return not is_full and any((address, host.port, host.demand) not in self._seen for address in host.addresses)
+        is_beyond = is_full and not host.demand.missed
+        return not is_beyond and any((address, host.port, host.demand) not in self._seen for address in host.addresses)
 
     def fork(self) -> Filling:
         """Another plan with the same beginning."""
@@ -163,14 +164,18 @@ class Filling:
 
 
 def _room(route: Route, limit: int | None) -> int | None:
-    """How many addresses a plan takes beyond the first of each preference; None if the limit keeps nothing out."""
+    """How many addresses a plan takes beyond the first of each preference; None if the limit keeps nothing out.
+
+    Those that cannot prove what is demanded need no place: nobody connects to them.
+    """
     if limit is None or sum(len(each.addresses) for level in route.levels for each in level.exchangers) <= limit:
         return None
     seen: set[tuple[Address, int | None, Demand]] = set()
     levels = 0
     for level in route.levels:
         known = len(seen)
-        seen.update((address, each.port, each.demand) for each in level.exchangers for address in each.addresses)
+        asked = (each for each in level.exchangers if not each.demand.missed)
+        seen.update((address, each.port, each.demand) for each in asked for address in each.addresses)
         levels += len(seen) > known
     return limit - levels if len(seen) > limit else None
 

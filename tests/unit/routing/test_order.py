@@ -18,6 +18,7 @@ from postroad.routing.policy import EqualsPolicy
 from postroad.words.tls import Demand, Miss, TlsFailure, TlsLevel
 
 RFC5321 = PROCEDURES["rfc5321"]
+MISSED = Demand(TlsLevel.PROVEN, missed=Miss(TlsFailure.VALIDATION, "it is not listed"))
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82}  # 0.1 % points by degrees of freedom
 
 
@@ -118,10 +119,17 @@ def test_limit_reaches_every_level_once():
 def test_host_that_is_refused_keeps_no_other_out():
     """Neither its name behind the same address, nor by a place within the limit: nobody connects to it."""
     hosts = {name: host(address) for name, address in (("a", "192.0.2.1"), ("b", "192.0.2.1"), ("c", "192.0.2.3"))}
-    missed = Demand(TlsLevel.PROVEN, missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
-    route = decide(domain((10, "a"), (20, "b"), (30, "c"), **hosts), demands={"a": missed})
+    route = decide(domain((10, "a"), (20, "b"), (30, "c"), **hosts), demands={"a": MISSED})
     plan = draw(route, replace(RFC5321, limit=2), Dice(1))
     assert ["a", "b", "c"] == [target.exchange for target in plan.targets]
+
+
+def test_a_level_where_all_are_refused_takes_no_place():
+    """The second address of a host is within the limit: nobody connects to the backup."""
+    hosts = {"a": host("192.0.2.1", "192.0.2.2"), "b": host("192.0.2.3")}
+    route = decide(domain((10, "a"), (20, "b"), **hosts), demands={"b": MISSED})
+    plan = draw(route, replace(RFC5321, limit=2), Dice(1))
+    assert ["a", "a", "b"] == [target.exchange for target in plan.targets]
 
 
 def test_a_level_of_known_addresses_takes_no_place():
@@ -184,11 +192,11 @@ POOLS = st.lists(
 )
 
 
-@given(POOLS, st.sampled_from([None, 2, 3]), st.data())
-def test_plans_that_stand_alike_go_on_alike(hosts, limit, data):
+@given(POOLS, st.sets(st.integers(0, 4)), st.sampled_from([None, 2, 3]), st.data())
+def test_plans_that_stand_alike_go_on_alike(hosts, refused, limit, data):
     """Whatever was given to them so far: what a forecast takes for one may not differ in any host to come."""
     policy = _policy(limit)
-    route = decide(_layout(hosts), policy)
+    route = decide(_layout(hosts), policy, demands={f"h{number}": MISSED for number in refused})
     given_hosts = [(level.preference, each) for level in route.levels for each in level.exchangers]
     behind = Counter(address for _, each in given_hosts for address in each.addresses)
     shared = frozenset(address for address, count in behind.items() if count > 1)

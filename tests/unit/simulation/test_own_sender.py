@@ -110,6 +110,14 @@ def test_no_small_case_is_told_otherwise_than_it_is_walked():
     assert (1884, []) == (len(CASES), different)
 
 
+def test_who_is_refused_beyond_the_limit_is_forecast_as_it_is_walked():
+    """A host that cannot prove what is demanded defers the mail that another has refused, wherever it stands."""
+    facts = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2", "192.0.2.3", "192.0.2.4"))
+    route = decide(facts, demands={"a": MISSED})
+    own = OwnSender({ip_address("192.0.2.2"): Fault(Mode.R550)}, replace(RFC5321, limit=2), turns=False)
+    assert {Result.DEFERRED: Fraction(1)} == told(route, own)["outcome"] == added_up(route, own)["outcome"]
+
+
 def test_an_overtaken_contact_is_asked_again_by_the_forecast_too():
     """The primary is silent, its backup says 450: a second contact with the primary is the third of the attempt."""
     facts = snapshot((10, "a", "192.0.2.1"), (20, "b", "192.0.2.2"))
