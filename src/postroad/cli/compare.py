@@ -45,7 +45,8 @@ def compare(
     Each set is compared with the first. Goals: delivery, balance, fail-over, loss of a network, delay by a silent
     machine, DNS cost, simplicity. An MTA-STS policy applies to each set: one that does not list a new exchanger shows.
 
-    Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
+    Exit status: 0 every sender can deliver to what is compared with the first set, 1 at least one cannot, or a zone
+    does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
         screen.fail("give two or more sets of records")
@@ -71,6 +72,7 @@ def compare(
         view = replace(view, heard=heard)
         comparison = compared([measure(name, each, view) for name, each in zip(names, records, strict=True)])
     _show(comparison, view, form, is_verbose=verbose)
+    sender_options.end(*comparison.cards[1:])
 
 
 def _is_zone(text: str) -> bool:

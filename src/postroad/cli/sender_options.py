@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from postroad.build import RecordTerms
-    from postroad.planning import Records
+    from postroad.planning import Records, Scorecard
     from postroad.views.text.sections import AnswerSection
 
 Subject = Annotated[
@@ -100,3 +100,12 @@ def records_of(
 def status_of(records: Records) -> int:
     """The exit status where not all is well: 3, as of `route`, if only nobody can tell the addresses now."""
     return screen.TEMPORARY if records.unknown and not records.machines else screen.FINDINGS
+
+
+def end(*cards: Scorecard) -> None:
+    """The exit status of what was forecast: 0 only where each sender gets mail through to each of them."""
+    from postroad.views.text.simulation import stopped_in
+
+    for card in cards:
+        if stopped_in(card):
+            raise typer.Exit(status_of(card.records))

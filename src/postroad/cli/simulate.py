@@ -93,7 +93,7 @@ def simulate(
             picture = _pictured(card, view)
         _draw(found := _whole(card, view, picture, tried, fares), plot, html)
     _answer(found, html, json=json)
-    _end(card)
+    sender_options.end(card)
 
 
 def _check_outputs(plot: Path | None, html: Path | None, *, json: bool) -> None:
@@ -147,13 +147,6 @@ def _tried(records: Records, view: Conditions, asked: TrialOptions | None, seed:
     from postroad.cli.workload import run_trials
 
     return run_trials(records.snapshot, view, asked, seed)
-
-
-def _end(card: Scorecard) -> None:
-    from postroad.views.text.simulation import stopped_in
-
-    if stopped_in(card):
-        raise typer.Exit(sender_options.status_of(card.records))
 
 
 def _pictured(card: Scorecard, view: Conditions) -> Picture:
