@@ -17,7 +17,7 @@ def percent(share: Fraction | float) -> str:
     """A share in per cent with at most one decimal; never 0 for something, nor 100 for less than all."""
     if 0 < share < Fraction(1, 2000):
         return "under 0.1 %"
-    if Fraction(1999, 2000) < share < 1:
+    if Fraction(1999, 2000) <= share < 1:
         return "over 99.9 %"
     return f"{_bare(float(share * 100))} %"
 
@@ -26,7 +26,7 @@ def per_cent(share: Fraction | float) -> str:
     """The same in whole per cent, for a column whose head says so: "50", "<1", ">99"."""
     if 0 < share < Fraction(1, 200):
         return "<1"
-    if Fraction(199, 200) < share < 1:
+    if Fraction(199, 200) <= share < 1:
         return ">99"
     return str(int(share * 100 + Fraction(1, 2)))
 

@@ -37,7 +37,8 @@ SHARES = st.fractions(min_value=0, max_value=1)
         (Fraction(1, 200), "0.5 %", "1"),
         (Fraction(1, 3), "33.3 %", "33"),
         (Fraction(1, 2), "50 %", "50"),
-        (Fraction(9999, 10_000), "over 99.9 %", ">99"),
+        (Fraction(199, 200), "99.5 %", ">99"),
+        (Fraction(1999, 2000), "over 99.9 %", ">99"),
         (Fraction(1), "100 %", "100"),
     ],
 )
