@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.plans import T1, T5, planned
@@ -85,6 +85,7 @@ KEEPERS = [name for name, sender in SENDERS.items() if sender.reuse.messages != 
         session_s=st.sampled_from([0.0, 0.1, 5.0]),
     ),
 )
+@example("opensmtpd", Workload(6, 60.0, 1, together=3, at_once=2, session_s=0.1))
 def test_mail_that_comes_after_a_rest_knows_nothing_of_what_was_before(sender, load):
     """Where all is up, a source's mail is played in pieces between its rests: as if it were played in one."""
     question = trial(T1, sender, load)

@@ -80,13 +80,13 @@ class Connections:
         free_s = self._free_s[source]
         start_s = np.maximum(due_s, free_s.min(axis=1))
         fits = (free_s <= start_s[:, None]) & self._fits(source, start_s)
-        # The connection used last is at hand first; else the slot that was idle longest
+        # The connection used last is at hand first; where none is left, one free slot is as good as another
         found = fits.any(axis=1)
         if self._reuse.by_server:
             at_hand = np.where(self._servers.first_of(source, self._place[source], fits), free_s, np.inf).argmin(axis=1)
         else:
             at_hand = np.where(fits, free_s, -np.inf).argmax(axis=1)
-        slot = np.where(found, at_hand, free_s.argmin(axis=1))
+        slot = np.where(found, at_hand, (free_s <= start_s[:, None]).argmax(axis=1))
         return start_s, slot, np.where(found, self._place[source, slot], NOWHERE)
 
     def _fits(self, source: Ranks, start_s: Real) -> Choices:
