@@ -18,6 +18,7 @@ from postroad.words.names import Address
 
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
 MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest
+MOST_EXACT = 6  # machines of which every set is tried, alike or not
 MOST_APART = 12  # machines that are all tried in each step of that search, though some look alike
 
 
@@ -93,15 +94,17 @@ def _fewest(records: Records, down: frozenset[Address], nothing_left: Forecast) 
 def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]) -> tuple[frozenset[Machine], bool]:
     """A smallest loss by which some mail does not get through, and whether it is surely a smallest one.
 
-    Grown one machine at a time along what accepts, as any list of contacts is; of sets that leave the same shares to
-    the same kinds of machine one is followed, and of many machines that look alike one is tried. Empty where even the
-    loss of all harms nothing.
+    Grown one machine at a time along what accepts, as any list of contacts is. Of many sets those that leave the same
+    shares to the same kinds of machine are followed as one, though what comes after may differ, and of many machines
+    that look alike one is tried: what is found then may not be the smallest. Empty where even the loss of all harms
+    nothing.
     """
     if part_delivered(foresee(stops)) == 1:
         return frozenset(), True
     if len(stops) <= MOST_ALONE and all(part_delivered(foresee(stops - {machine})) == 1 for machine in stops):
         return stops, True
-    edge, asked = [frozenset[Machine]()], 0
+    is_exact = len(stops) <= MOST_EXACT
+    edge, asked = [frozenset[Machine]()], set[frozenset[Machine]]()
     while edge:
         grown: dict[object, frozenset[Machine]] = {}
         for lost in edge:
@@ -109,12 +112,14 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
             accepting = sorted(_accepting(records, before) - lost, key=_number)  # a set has an order for each process
             for machine in accepting if len(accepting) <= MOST_APART else _one_of_each(accepting, before):
                 wider = lost | {machine}
+                if wider in asked:
+                    continue
+                asked.add(wider)
                 after = foresee(wider)
-                asked += 1
                 if part_delivered(after) < 1:
-                    return wider, len(stops) <= MOST_APART
-                grown.setdefault(_signature(wider, after, stops), wider)
-                if asked > MOST_QUESTIONS:
+                    return wider, is_exact
+                grown.setdefault(wider if is_exact else _signature(wider, after, stops), wider)
+                if len(asked) > MOST_QUESTIONS:
                     return _shrunk(foresee, stops), False
         edge = list(grown.values())
     return stops, False

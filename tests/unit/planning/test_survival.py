@@ -95,6 +95,7 @@ def test_a_loss_names_everyone_it_stops():
         max_size=4,
     )
 )
+@example([[11, 12, 13], [14, 12]])
 def test_agrees_with_trying_every_subset(ways):
     """Reasoning finds what losing every set of machines finds: the one minimal stop, and the smallest wait."""
     known = records("".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in (11, 12, 13, 14)))
