@@ -22,7 +22,7 @@ OURS = str(Path(postroad.__file__).parent)
 MOST = 330  # 293 to 310 where little else runs, 323 beside twenty processes: by how the commits fall
 """For each message. What a commit costs is shared by as many as are ready on this machine, and left out."""
 
-CLIENTS, EACH = 20, 6  # and one before, with which sessions begin: nobody counts it
+CLIENTS, EACH = 20, 2  # and one before, with which sessions begin: nobody counts it
 ZONE = "$TTL 3600\n$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n"
 LETTER = b"Subject: the usual\r\n\r\n" + b"As any other line of it, and none that is odd.\r\n" * 80
 FLIGHTS = (b"MAIL FROM:<me@example.net>\r\n", b"RCPT TO:<you@example.com>\r\n", b"DATA\r\n", LETTER + b".\r\n")
