@@ -492,7 +492,7 @@ def begin_all(it):
 @given(
     most=st.integers(1, 30),
     initial=st.integers(1, 30),
-    nodes=st.integers(1, 40),
+    nodes=st.integers(1, 15),
     before=st.integers(1, 40),
     ends=st.lists(st.booleans(), max_size=60),
 )

@@ -6,7 +6,7 @@ import dns.rdatatype
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 from tests.support.lean_and_slow import both, query, slow
 from tests.support.nameserver import SOA, reply
 
@@ -109,7 +109,7 @@ def _records(draw):
 _sections = st.lists(_records(), max_size=5)
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(
     st.sampled_from(OWNERS),
     st.sampled_from(KINDS),
@@ -141,7 +141,7 @@ _RDATA = {
 }
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300 // stride(3)))
 @given(
     st.sampled_from(list(_RDATA)),
     st.data(),

@@ -5,7 +5,7 @@ import string
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 
 from postroad.tls.sts import MAX_AGE_S, MOST_FAULTS, Listing, covers, read_policy, read_records
 from postroad.words.policies import StsFaultKind, StsPolicy
@@ -232,7 +232,7 @@ def test_whatever_the_grammar_makes_is_read_as_it_was_meant(made):
     assert (policy, ()) == (read_policy(octets).policy, read_policy(octets).faults)
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(150 // stride(3)))
 @given(policies(), st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=3)), max_size=3))
 @example((POLICY, GOOD), [(0, b"\xef\xbb\xbf")])
 def test_of_any_octets_there_is_a_sound_policy_or_a_reason(made, changes):
