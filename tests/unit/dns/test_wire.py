@@ -14,7 +14,7 @@ import pytest
 import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples, is_whole
+from tests.support.examples import examples, is_whole, stride
 from tests.support.idle import run_idle
 from tests.support.nameserver import SOA, cut, nameserver, reply
 from tests.support.patience import PATIENCE_S
@@ -645,7 +645,7 @@ def _mutated(edits, length):
     return answer
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(120 // stride(2)))
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4), st.integers(0, 3))
 def test_damaged_replies_never_raise(edits, length):
     """Whatever octets come, a typed answer comes out."""

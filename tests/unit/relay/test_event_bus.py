@@ -5,9 +5,9 @@ import threading
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import some
+from tests.support.examples import examples, some, stride
 from tests.support.relaying import MESSAGE, house
 
 from postroad.relay.event_bus import LOST, EventBus
@@ -124,6 +124,7 @@ def test_what_finds_no_room_is_counted_where_it_is_missing():
     assert (4, [0, 1, 2, 3, Event(LOST, {"count": 4}), 8]) == (lost, said)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(bursts=st.lists(st.integers(0, 20), max_size=8), most=st.integers(1, 12))
 def test_every_event_is_heard_or_counted(bursts, most):
     """In order, each at most once; those that are missing are exactly those said to be lost."""

@@ -9,9 +9,9 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import some
+from tests.support.examples import examples, some, stride
 from tests.support.letters import EVERYTHING, octets
 from tests.support.relaying import ZONE, Told, house
 
@@ -222,6 +222,7 @@ def test_whoever_wants_no_reports_gets_none(rua):
     play(story, rua=rua)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(st.floats(-40 * 86400, 40 * 86400), max_size=6))
 def test_a_clock_that_jumps_sends_nothing_twice(jumps):
     """Wherever the clock goes, a report is sent once at most; after a day it leaves the queue, and it never returns."""

@@ -38,7 +38,7 @@ def message_of(fields, place, body, ends):
     return b"".join(lines) + b"\r\n" + body + (b"\r\n" if ends else b"")
 
 
-@settings(max_examples=examples(450 // stride(2)))
+@settings(max_examples=examples(450 // stride(4)))
 @given(FIELDS, st.integers(0, 12), BODIES, st.booleans(), FORMS)
 def test_another_program_verifies_every_signature(fields, place, body, ends, forms):
     """Missing and repeated fields, folds, blanks, octets beyond ASCII, long lines, bodies without an end."""
@@ -47,7 +47,7 @@ def test_another_program_verifies_every_signature(fields, place, body, ends, for
     assert [True, True] == verdicts(arrived, *KEYS)
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100 // stride(2)))
 @given(FIELDS, BODIES, FORMS, st.lists(st.integers(0, 3000), max_size=5))
 def test_any_cut_of_a_message(fields, body, forms, cuts):
     """In whatever pieces a message streams past, its signature is that of the whole."""
@@ -115,7 +115,7 @@ def test_an_expiry_if_it_is_wanted():
     assert b"; t=1700000000; x=1700003600;\r\n" in signed
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100 // stride(2)))
 @given(FIELDS)
 def test_lines_are_folded(fields):
     """No line of a signature is longer than people's screens, and each but the first begins with a blank."""
