@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples, some, stride
-from tests.support.sources import files, nodes
+from tests.support.sources import files, text
 
 from postroad.smtp import (
     Auth,
@@ -278,22 +278,21 @@ def test_no_other_reply_makes_a_receipt(code):
         Receipt(Reply(code, ("x",)))
 
 
-def _calls(name, wanted=None):
+def _calls(name, *others):
+    is_called = re.compile(rf"(?<![.\w])(?<!def ){name}\(")
     for path, below in files():
-        for node in nodes(path, wanted or rf"(?<![.\w])(?<!def ){name}\("):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                yield below, node
+        if all(each in text(path) for each in (f"{name}(", *others)) and is_called.search(text(path)):
+            for node in ast.walk(ast.parse(text(path))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                    yield below, node
 
 
 def test_only_a_receipt_makes_delivered():
     """One line of the program makes receipts, and one turns them into outcomes: no other calls mail delivered."""
     assert ["smtp/transaction.py"] == [path for path, _ in _calls("Receipt")]
     assert ["smtp/transaction.py"] == [path for path, _ in _calls("delivered")]
-    says = [
-        path
-        for path, call in _calls("Outcome", r"(?s)\bOutcome\(.*Result\.DELIVERED")
-        if "Result.DELIVERED" in ast.unparse(call)
-    ]
+    outcomes = _calls("Outcome", "Result.DELIVERED")
+    says = [path for path, call in outcomes if "Result.DELIVERED" in ast.unparse(call)]
     assert ["words/outcome.py"] == says
 
 
