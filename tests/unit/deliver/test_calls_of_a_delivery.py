@@ -22,7 +22,7 @@ from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, Mailbox
 from postroad.words.outcome import Result
 
-MESSAGES = 50
+MESSAGES = 20
 MOST = 170  # calls a message
 CONTENT = b"Subject: x\r\n\r\n" + b"as long as a line is\r\n" * 180
 HOSTS = tuple(Exchanger(f"mx{number}.example.com", (ip_address(f"192.0.2.{number}"),)) for number in (1, 2))

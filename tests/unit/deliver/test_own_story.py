@@ -12,6 +12,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.delivering import NOON, FixedIds, recipients
+from tests.support.examples import examples, stride
 
 from postroad.deliver import Bounces
 from postroad.deliver.disposition import judge
@@ -105,6 +106,7 @@ def only(name):
     return {name, "all"}
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(attempts())
 def test_record_brings_back_every_story(done):
     """What each contact meant for each recipient is there after days, and whose answer the outcome is."""
@@ -114,6 +116,7 @@ def test_record_brings_back_every_story(done):
     assert done.outcomes == again.outcomes
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(attempts())
 def test_every_outcome_has_its_source(done):
     """A recipient that any host was asked for has a contact whose answer its outcome is; its own, not another's."""
@@ -124,6 +127,7 @@ def test_every_outcome_has_its_source(done):
         assert quoted(done.outcomes[index].text) <= only(name)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(attempts(), st.sampled_from([0, 5 * 3600, 5 * 86400]))
 def test_line_for_the_queue_quotes_only_what_those_who_wait_heard(done, age_s):
     """The 550 of one who is done with is never said of one who waits."""
@@ -167,7 +171,7 @@ async def settled(attempts, age_s):
 ages = st.sampled_from([0, 5 * 3600, 5 * 86400])
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100 // stride(2)), deadline=None)
 @given(attempts(), attempts(), ages)
 def test_report_quotes_to_nobody_what_was_said_to_another(first, last, age_s):
     """Neither in the fields about a recipient nor in the paragraph about it; nor to anybody what unnamed ones heard."""
@@ -186,7 +190,7 @@ def test_report_quotes_to_nobody_what_was_said_to_another(first, last, age_s):
             assert name not in NAMES or quoted(paragraph) <= only(name)
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100 // stride(2)), deadline=None)
 @given(attempts(), attempts(), ages)
 def test_queue_shows_to_nobody_what_was_said_to_another(first, last, age_s):
     """A line about a recipient in `queue show` and `queue trace` has replies to that one alone, as text and as JSON."""
@@ -200,6 +204,7 @@ def test_queue_shows_to_nobody_what_was_said_to_another(first, last, age_s):
         assert quoted(json.dumps([shape["recipients"].get(address) for shape in shapes])) <= only(name)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(attempts())
 def test_explain_names_those_whose_reply_it_quotes(done):
     """A sentence that quotes a reply to one of three recipients names that one, and nobody else."""

@@ -7,9 +7,10 @@ from ipaddress import ip_address
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.delivering import NOON, POLICY, recipients
+from tests.support.examples import examples, stride
 
 from postroad.deliver import DeliverSettings, DeliveryRoute, QueueLimits
 from postroad.deliver.course import AttemptOrder
@@ -489,10 +490,11 @@ def begin_all(it):
     return sum(door.window.in_flight for door in it._doors.values())
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(
     most=st.integers(1, 30),
     initial=st.integers(1, 30),
-    nodes=st.integers(1, 40),
+    nodes=st.integers(1, 15),
     before=st.integers(1, 40),
     ends=st.lists(st.booleans(), max_size=60),
 )

@@ -6,7 +6,7 @@ import dns.rdatatype
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 from tests.support.lean_and_slow import both, query, slow
 from tests.support.nameserver import SOA, reply
 
@@ -109,7 +109,7 @@ def _records(draw):
 _sections = st.lists(_records(), max_size=5)
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(
     st.sampled_from(OWNERS),
     st.sampled_from(KINDS),
@@ -141,7 +141,7 @@ _RDATA = {
 }
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300 // stride(3)))
 @given(
     st.sampled_from(list(_RDATA)),
     st.data(),
@@ -180,7 +180,7 @@ def test_associations_of_any_length_are_read(rdata, behind_alias):
     assert (tuple(Tlsa(*each[:3], each[3:]) for each in rdata), True) == (found.records, found.authentic)
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(st.tuples(st.integers(2, 200), st.integers(0, 255)), max_size=4), st.integers(0, 3))
 def test_damaged_replies_mean_the_same_to_both(edits, missing):
     """What the lean decoder reads out of broken octets, dnspython reads too; nothing raises."""

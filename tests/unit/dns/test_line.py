@@ -47,15 +47,16 @@ def _together(count, loop_factory=asyncio.new_event_loop):
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_each_question_of_many_gets_its_own_answer(loop_factory):
     """Replies find their question by id and question, whatever their order."""
-    found, _ = _together(200, loop_factory)
-    assert [f"192.0.2.{n}" for n in range(200)] == [str(answer.records[0]) for answer in found]
+    count = MAX_QUESTIONS + 10
+    found, _ = _together(count, loop_factory)
+    assert [f"192.0.2.{n}" for n in range(count)] == [str(answer.records[0]) for answer in found]
 
 
 def test_a_port_is_left_after_some_dozens_of_questions():
     """However busy: no port is worth more than 64 questions to who finds it out; ids do not repeat on it."""
-    _, seen = _together(3 * MAX_QUESTIONS + 1)
+    _, seen = _together(2 * MAX_QUESTIONS + 1)
     ports = {port for port, _ in seen}
-    assert len(ports) == 4
+    assert len(ports) == 3
     assert all(sum(port == other for other, _ in seen) <= MAX_QUESTIONS for port in ports)
     assert len(seen) == len(set(seen))
 

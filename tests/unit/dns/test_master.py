@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 
 from postroad.dns import ZoneFault, ZoneProblem, ZoneResolver, Zones, load_zones, master, parse_zones
 
@@ -31,7 +31,7 @@ def told(zones):
     return zones.lines, sets, zones.tops
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(st.lists(LINES, max_size=8))
 def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
     """Parentheses around nothing make a line one that is read at length, and change nothing else."""
@@ -106,7 +106,7 @@ def test_any_text_is_zones_or_a_problem(text):
     assert isinstance(parse_zones({"fuzz": "$ORIGIN a.\n" + text}), Zones | ZoneProblem)
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(st.binary(max_size=60))
 def test_any_octets_are_zones_or_a_problem(tmp_path_factory, octets):
     """Whatever is in a file, nothing raises, and what is told can be written."""

@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 
 from postroad.dsn import MAX_WHOLE, Action, Report, ReportedAttempt, ReportedRecipient, build, wanted, wants_content
 from postroad.words.mail import Envelope, Mailbox, Recipient
@@ -477,6 +478,7 @@ XTEXT = re.compile(  # utf-8-addr-xtext, RFC 6533 section 3
 any_local = st.text(st.characters(min_codepoint=0x21, exclude_categories=["C", "Z"]), min_size=1, max_size=15)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(local=any_local.filter(lambda text: not text.isascii()), smtputf8=st.booleans())
 def test_address_beyond_ascii_is_read_back_from_seven_bits(local, smtputf8):
     """By the grammar of RFC 6533 section 3, decoded as it says: the address itself, whatever it holds."""
@@ -556,6 +558,7 @@ FIELDS = [
 ]
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(lines=st.lists(hostile, min_size=1, max_size=3), orcpt=hostile, envid=hostile, local=local_parts, key=hostile)
 def test_nothing_from_outside_breaks_a_report(lines, orcpt, envid, local, key):
     """Whatever a host says and an address holds: three parts, the known fields only, lines of 998 octets, JSON."""
@@ -587,6 +590,7 @@ def test_report_of_a_message_with_nul_octets_can_be_sent():
     assert [(False, True)] * 2 == [(b"\0" in octets, b"Subject: ab\r\n" in octets) for _, octets in made]
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(header=st.binary(max_size=300))
 def test_any_header_comes_back_within_its_part(header):
     """What the message's header holds stays in the third part."""

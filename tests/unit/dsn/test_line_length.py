@@ -3,8 +3,9 @@
 import json
 from ipaddress import ip_address
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 
 from postroad.dsn.lines import field
 from postroad.dsn.programs import fields
@@ -28,6 +29,7 @@ def _lines(said, exchange, tls):
     return fields(report, unicode=True).split("\r\n")
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(LONG, LONG, LONG)
 @example("\U0001f600" * 500, BINARY, "T" * 2000)
 @example('"' * 500, '"' * 500, "\\" * 500)

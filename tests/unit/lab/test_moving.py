@@ -4,8 +4,9 @@ from ipaddress import IPv4Address, ip_address
 
 import dns.name
 import dns.rdatatype
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 
 from postroad.dns import Zones, parse_zones
 from postroad.lab.moving import NETWORK, bring_home
@@ -73,6 +74,7 @@ def test_reverse_names_move_along():
     assert ["a.example.com."] == answered(at_home, "11.2.0.192.in-addr.arpa", "PTR")
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(st.integers(1, 2**32 - 1).map(IPv4Address), min_size=1, max_size=8, unique=True))
 def test_every_address_gets_a_place_of_its_own(addresses):
     """However many addresses meet, each is on loopback and no two share a place."""

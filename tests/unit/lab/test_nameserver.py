@@ -14,7 +14,7 @@ import dns.rdatatype
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 from tests.support.patience import PATIENCE_S
 
 from postroad.dns import Zones, parse_zones
@@ -235,7 +235,7 @@ def test_each_question_is_told():
 QUESTION = dns.message.make_query("example.com", "MX", use_edns=0, id=7).to_wire()
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(
     st.binary(max_size=64)
     | st.tuples(st.integers(2, len(QUESTION)), st.binary(max_size=4)).map(

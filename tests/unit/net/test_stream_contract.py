@@ -75,7 +75,7 @@ async def rest(turns=100):
 
 async def read_exactly(stream, count):
     """As many octets, in as many reads as it takes."""
-    data = b""
+    data = bytearray()
     while len(data) < count:
         piece = await stream.read()
         assert piece, "ended early"

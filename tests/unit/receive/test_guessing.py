@@ -7,8 +7,9 @@ from ipaddress import ip_address
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 from tests.support.ports import USERS
 from tests.support.talking import SETTINGS, tell
 
@@ -144,6 +145,7 @@ def test_places_are_never_more_than_there_are(count):
     asyncio.run(story())
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(st.sampled_from("aaaab"), min_size=1, max_size=20), st.sets(st.integers(0, 19)))
 def test_turns_go_round_the_clients(parties, cancelled):
     """Nobody is passed over twice by one client, whoever gives up; and in the end all places are free."""

@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 from tests.support.ports import USERS
 from tests.support.talking import SETTINGS
 
@@ -126,6 +127,7 @@ def test_a_relay_alone_tells_nothing():
     assert ({}, ()) == tell(story)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(
     guesses=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60)), max_size=60),
     pauses=st.lists(st.sampled_from([0.0, 1.0, 30.0]), min_size=60, max_size=60),

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 from tests.support.patience import PATIENCE_S
 
 from postroad.relay import pages as module
@@ -143,6 +144,7 @@ def test_each_request_has_its_answer(octets, status):
     assert (status, b"well\n") == (answer[9:12], next_page)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.binary(max_size=200))
 def test_octets_that_are_no_request_disturb_nobody(octets):
     """They are answered 400 or not at all."""

@@ -6,8 +6,6 @@ import os
 import signal
 import smtplib
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -17,6 +15,7 @@ from tests.support.forked import CLOSED, begin, wait
 from tests.support.patience import PATIENCE_S
 from tests.support.relaying import MESSAGE, ZONE, Told
 
+from postroad.cli import main
 from postroad.config import read
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
@@ -29,13 +28,13 @@ from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 LOOPBACK = ip_address("127.0.0.1")
-# What systemd does: the socket is fd 3, and the environment says whose it is
-ACTIVATED = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
-os.execv(sys.executable, [sys.executable, "-m", "postroad", "relay", "--config", sys.argv[2]])
-"""
+
+
+def activated():
+    """What systemd does: the socket, here given as stdin, is fd 3, and the environment says whose it is."""
+    os.dup2(0, 3)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+    main()
 
 
 def written(lab, folder):
@@ -333,18 +332,16 @@ class Process:
         sock.listen()  # so that clients may come before it has started
         self.port = sock.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LISTEN", "NOTIFY"))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", ACTIVATED, str(sock.fileno()), str(path)],
-            stderr=subprocess.PIPE,
-            text=True,
-            pass_fds=[sock.fileno()],
-            env=environment,
-        )
+        reading, writing = os.pipe()
+        words = ["relay", "--config", path]
+        self._pid = begin(words, activated, stdin=sock.fileno(), stderr=writing, env=environment)
+        os.close(writing)
         sock.close()
+        self._log = os.fdopen(reading)
 
     def until(self, name, count=1):
         """Wait for so many events of a name in its log; the last."""
-        for line in self._process.stderr:
+        for line in self._log:
             event = json.loads(line)
             count -= event["event"] == name
             if not count:
@@ -353,9 +350,10 @@ class Process:
 
     def end(self):
         """SIGTERM; its exit status and the events it still had to tell."""
-        self._process.send_signal(signal.SIGTERM)
-        _, rest = self._process.communicate(timeout=PATIENCE_S)
-        return self._process.returncode, [json.loads(line) for line in rest.splitlines()]
+        os.kill(self._pid, signal.SIGTERM)
+        with self._log as rest:
+            events = [json.loads(line) for line in rest]
+        return wait(self._pid), events
 
 
 def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):

@@ -4,8 +4,10 @@ import asyncio
 import io
 import re
 from email import message_from_bytes
+from itertools import product
 
 import pytest
+from tests.support.examples import some
 from tests.support.letters import EVERYTHING
 from tests.support.relaying import house, resolver_of, settings_of
 from tests.support.signing import ed25519_pem, key, rsa_pem, verdicts
@@ -23,6 +25,9 @@ DOMAIN = "example.org"
 KEYS = (key("rsa", DOMAIN), key("ed", DOMAIN, ed25519_pem()))
 LETTER = b"From: Ann <ann@example.org>\r\nTo: bob@example.com\r\nSubject: hello\r\n\r\n.Hello\r\n..\r\n\r\n"
 LINE = b"as-any-other-line-" * 40 + b"\r\n"  # few, and few blanks: the verifier looks at each of them
+SPOOLS = list(product(["memory", "sqlite"], [0, PIECE, 2 * PIECE]))
+FORMS = ["relaxed/relaxed", "simple/simple"]
+ENDS = [b"x", b"x \t", b" ", b"", b"x\r\n \t", b"x\r\n", b"x\r\n\r\n"]
 PARENT = "subdomains = true"  # reports are of MAILER-DAEMON@relay.example.org
 
 
@@ -37,10 +42,9 @@ def dkim(tmp_path):
     return lambda more="": f'[dkim]\nkeys = "{tmp_path / "dkim"}"\n{more}\n'
 
 
-@pytest.mark.parametrize("size", [0, PIECE, 2 * PIECE])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_what_arrives_is_what_was_signed(dkim, tmp_path, size, kind):
-    """Through either spool, small and large, over DATA with its dots and back."""
+@pytest.mark.parametrize(("kind", "size"), some(SPOOLS, 5))
+def test_what_arrives_is_what_was_signed(dkim, tmp_path, kind, size):
+    """Through either spool, small and large, over DATA with its dots and back. Every fifth; all in a whole run."""
     letter = LETTER + LINE * (size // len(LINE))
 
     async def story():
@@ -67,10 +71,12 @@ async def submit_by_bdat(it, content):
     writer.close()
 
 
-@pytest.mark.parametrize("canonicalization", ["relaxed/relaxed", "simple/simple"])
-@pytest.mark.parametrize("end", [b"x", b"x \t", b" ", b"", b"x\r\n \t", b"x\r\n", b"x\r\n\r\n"])
+@pytest.mark.parametrize(("canonicalization", "end"), some(product(FORMS, ENDS), 4, first=1))
 def test_a_last_line_without_an_end_gets_one(dkim, canonicalization, end):
-    """RFC 6376 section 3.4.4: by BDAT it may have none, and a verifier that keeps its blanks would see another body."""
+    """RFC 6376 section 3.4.4: by BDAT it may have none, and a verifier that keeps its blanks would see another body.
+
+    Every fourth; all in a whole run.
+    """
     letter = LETTER + end
 
     async def story():
@@ -84,10 +90,12 @@ def test_a_last_line_without_an_end_gets_one(dkim, canonicalization, end):
     assert [True, True] == verdicts(content, *KEYS)
 
 
-@pytest.mark.parametrize("size", [0, PIECE, 2 * PIECE])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_a_host_that_cannot_take_two_gets_the_first(dkim, tmp_path, size, kind):
-    """By its route, from either spool, small and large: of ours that of the RSA key, and what others had signed."""
+@pytest.mark.parametrize(("kind", "size"), some(SPOOLS, 4, first=1))
+def test_a_host_that_cannot_take_two_gets_the_first(dkim, tmp_path, kind, size):
+    """By its route, from either spool, small and large: of ours that of the RSA key, and what others had signed.
+
+    Every fourth; all in a whole run.
+    """
     theirs = b"DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=x; h=from;\r\n\tbh=; b=\r\n"
     letter = theirs + LETTER + LINE * (size // len(LINE))
     route = '[[route]]\ndomains = ["example.com"]\ndirect = true\nsignatures = 1'

@@ -19,10 +19,13 @@ from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.examples import in_whole_runs
 from tests.support.patience import PATIENCE_S
 from tests.support.relaying import MESSAGE, ZONE, House, Told
+from typer.testing import CliRunner
 
 import postroad
+from postroad.cli.root import app
 from postroad.config import read
 from postroad.deliver import Loop, pressure
 from postroad.dns import parse_zones
@@ -401,6 +404,7 @@ def test_trouble_with_the_spool_is_seen_at_both_ends(monkeypatch):
 def test_senders_wait_while_the_other_process_has_no_processor_left(monkeypatch):
     """With much handed over and not heard back of; not if it has time, and waits for slow hosts."""
     monkeypatch.setattr("postroad.relay.deliverer.REPORT_S", 3600.0)
+    monkeypatch.setattr(pressure, "MOST", 10)
 
     async def story(it):
         await it.submit("bob@example.net", times=pressure.MOST)
@@ -561,6 +565,7 @@ def in_processes(tell):
     return lambda tmp_path: asyncio.run(whole(tmp_path))
 
 
+@in_whole_runs
 def test_real_processes_outlive_a_kill_and_leave_nobody(tmp_path):
     """Mail goes on once the one that delivers is back. It outlives its parent by nothing: the next start has all.
 
@@ -605,9 +610,8 @@ def test_real_processes_outlive_a_kill_and_leave_nobody(tmp_path):
 
 def test_three_are_one_too_many():
     """There is no work for a third, and the error says so."""
-    command = (sys.executable, "-m", "postroad", "relay", "--workers", "3")
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (2, True) == (ended.returncode, "one receives, one delivers" in ended.stderr)
+    ended = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["relay", "--workers", "3"])
+    assert (2, True) == (ended.exit_code, "one receives, one delivers" in ended.stderr)
 
 
 def test_wait_for_a_processor_is_counted_where_the_kernel_says_it(tmp_path):

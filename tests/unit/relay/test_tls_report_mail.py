@@ -4,8 +4,9 @@ import gzip
 import json
 from email import message_from_bytes, policy
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 
 from postroad.relay.tls_reports.mail import envelope_of, message_of
 from postroad.tls import PolicyType, ReportedPolicy, SessionRow, Submitter, TlsReport, facts_of
@@ -71,6 +72,7 @@ def test_nobody_hears_of_a_report_that_fails():
 LABELS = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", fullmatch=True)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(LABELS, min_size=1, max_size=3).map(".".join), st.text(), st.text())
 def test_whatever_strangers_write_breaks_no_line(reader, reason, organization):
     """Every line ends with CRLF, is ASCII and has no more than 998 octets; the fields are those that we wrote."""

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 from tests.support.signing import ed25519_pem, key, record, rsa_pem
 
 from postroad.dns import ZoneResolver, parse_zones
@@ -108,7 +108,7 @@ def test_either_form_of_an_rsa_key():
     assert [] == kinds(RSA, f"v=DKIM1; p={bare}")
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200 // stride(2)), deadline=None)
 @given(
     st.one_of(
         st.text(), st.lists(st.sampled_from([*"vkpshtny=;: \t\r\n", "DKIM1", "rsa", P, RSA_P, TOO_SHORT])).map("".join)

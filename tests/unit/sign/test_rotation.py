@@ -6,7 +6,7 @@ from math import inf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 from tests.support.signing import ed25519_pem, key, rsa_pem
 
 from postroad.sign import KeyState, next_selector, plan_rotation, read_key, removable_at, switch, with_lines
@@ -60,7 +60,7 @@ def moments(keys):
     return [at + bit for at in sorted(edges) for bit in (-0.5, 0, 0.5, 3600) if at + bit >= NOW]
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400 // stride(3)), deadline=None)
 @given(folders())
 def test_no_step_leaves_a_moment_without_a_key(keys):
     """Step by step, from any set of files: at each time a type that would have signed signs still."""
@@ -81,7 +81,7 @@ def replace_key(edit, fresh):
     return replace(edit, key=fresh)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300 // stride(3)), deadline=None)
 @given(folders())
 def test_whoever_calls_again_does_nothing_twice(keys):
     """After all steps nothing is left, no key is made, and nobody waits; what people wrote may need a second call."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted, serve
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 
 from postroad.smtp import BodyPiece, Limits, ServerConfig
 from postroad.smtp.wire import NewlineCheck
@@ -33,6 +33,7 @@ def by_chunks(content, sizes):
     return lines + b"BDAT %d LAST\r\n%b" % (len(content), content)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(CONTENTS, st.lists(st.integers(0, 4), max_size=6))
 @example(b"a\r\nb", [2])
 @example(b"a\r", [1])
@@ -48,6 +49,7 @@ def test_newline_alone_is_found_in_any_pieces(content, sizes):
     assert alone(content) == (found or check.ends_bare)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(CONTENTS, st.lists(st.integers(0, 4), max_size=4), st.integers(1, 30))
 @example(b"\n.\r\nMAIL FROM:<evil@example.net>\r\n", [], 1)
 @example(b"one\r", [3], 4)
@@ -61,6 +63,7 @@ def test_chunks_let_nothing_unsafe_in(content, sizes, pieces):
     assert (expected, [] if unsafe(content) else [content]) == (codes(replies)[-2:], [taken for _, taken in messages])
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(CONTENTS.filter(lambda content: b"." not in content), st.integers(1, 9))
 @example(b"\r\n\x00.\r\nMAIL FROM:<evil@example.net>", 3)
 @example(b"\r\n.\x00\r\nMAIL FROM:<evil@example.net>", 1)
@@ -123,7 +126,7 @@ def test_refused_messages_are_errors_of_the_client(flights):
     assert [554, 554, 421] == [code for code in codes(replies) if code in (554, 421)]
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(CONTENTS, st.integers(1, 30))
 @example(b"\na", 1)
 @example(b"a\r\nb", 1)

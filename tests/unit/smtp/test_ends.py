@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted, line_of, serve
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 
 from postroad.smtp import (
     AuthGiven,
@@ -271,7 +271,7 @@ STREAMS = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(STREAMS | st.binary(max_size=200), st.integers(1, 7))
 def test_server_hears_the_same_whole_or_in_pieces(octets, size):
     """However the octets are cut, replies and messages are the same up to where a client does not wait as it must."""
@@ -444,7 +444,7 @@ def test_moves_outside_the_table_are_our_own_error(state):
         assert state is client.state
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(
     st.binary(max_size=120)
     | st.lists(st.sampled_from([b"250-a\r\n", b"250 b\r\n", b"421 c\n", b"x\r\n"])).map(b"".join)

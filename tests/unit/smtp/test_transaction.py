@@ -5,14 +5,13 @@ import re
 from collections import deque
 from dataclasses import asdict
 from itertools import product
-from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.support.examples import some
+from tests.support.examples import examples, some, stride
+from tests.support.sources import files, text
 
-import postroad
 from postroad.smtp import (
     Auth,
     Bdat,
@@ -44,7 +43,6 @@ from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Receipt, Result, Scope
 from postroad.words.reply import Reply
 
-SOURCE = Path(postroad.__file__).parent
 RECIPIENTS = (Recipient(Mailbox("ann", "example.com")), Recipient(Mailbox("bob", "example.com")))
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n"
 CODES = range(1000)
@@ -130,11 +128,11 @@ def results(transaction):
     return tuple("?" if each and each.unsettled else each and each.result for each in told)
 
 
-@pytest.mark.parametrize(("pipelining", "chunking", "whole", "rested"), FORMS)
+@pytest.mark.parametrize(("pipelining", "chunking", "whole", "rested"), some(FORMS, 3))
 def test_every_code_at_every_step(pipelining, chunking, whole, rested):
     """Only a 2yz to the end of a message that was sent makes it delivered; what fits nowhere breaks the session.
 
-    One code in forty at each step, others in each form; all of them in `make thorough`.
+    In every third form one code in two hundred at each step, others in each, and the edges; in a whole run, all.
     """
     how = {"pipelining": pipelining, "chunking": chunking, "whole": whole}
     terms = Terms(rested=rested, resets=rested)
@@ -143,7 +141,7 @@ def test_every_code_at_every_step(pipelining, chunking, whole, rested):
     carried = (452, 552)
     turn = FORMS.index((pipelining, chunking, whole, rested))
     steps = range(len(usual.steps))
-    tried = [(step, {*EDGES, *some(CODES, 40, turn * len(steps) + step)}) for step in steps]
+    tried = [(step, {*EDGES, *some(CODES, 200, turn * len(steps) + step)}) for step in steps]
     for step, code in ((step, code) for step, codes in tried for code in codes):
         verb = usual.steps[step]
         goes_on = code == 354 if verb == "DATA" else 200 <= code < 300
@@ -219,9 +217,12 @@ KINDS = {
 
 @pytest.mark.parametrize("command", KINDS, ids=lambda command: type(command).__name__)
 def test_client_takes_only_replies_that_fit(command):
-    """Each command has the replies that let the session go on, 4yz and 5yz refuse, and any other ends it."""
+    """Each command has the replies that let the session go on, 4yz and 5yz refuse, and any other ends it.
+
+    One code in twenty, others for each command, and the edges; in a whole run, all.
+    """
     state, goes_on = KINDS[command]
-    for code in CODES:
+    for code in {*EDGES, *some(CODES, 20, list(KINDS).index(command))}:
         client = ClientEnd()
         client.receive(b"220 hi\r\n")
         client.state = state
@@ -277,25 +278,28 @@ def test_no_other_reply_makes_a_receipt(code):
         Receipt(Reply(code, ("x",)))
 
 
-def _calls(name):
-    for path in SOURCE.rglob("*.py"):
-        text = path.read_text()
-        for node in ast.walk(ast.parse(text)) if f"{name}(" in text else ():
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                yield path.relative_to(SOURCE).as_posix(), node
+def _calls(name, *others):
+    is_called = re.compile(rf"(?<![.\w])(?<!def ){name}\(")
+    for path, below in files():
+        if all(each in text(path) for each in (f"{name}(", *others)) and is_called.search(text(path)):
+            for node in ast.walk(ast.parse(text(path))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                    yield below, node
 
 
 def test_only_a_receipt_makes_delivered():
     """One line of the program makes receipts, and one turns them into outcomes: no other calls mail delivered."""
     assert ["smtp/transaction.py"] == [path for path, _ in _calls("Receipt")]
     assert ["smtp/transaction.py"] == [path for path, _ in _calls("delivered")]
-    says = [path for path, call in _calls("Outcome") if "Result.DELIVERED" in ast.unparse(call)]
+    outcomes = _calls("Outcome", "Result.DELIVERED")
+    says = [path for path, call in outcomes if "Result.DELIVERED" in ast.unparse(call)]
     assert ["words/outcome.py"] == says
 
 
 BITS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"."]), max_size=12).map(b"".join)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(BITS, max_size=6))
 def test_bare_newlines_are_seen_across_pieces(pieces):
     """However the content is cut, a CR or LF that stands alone is found, and nothing else."""
@@ -307,6 +311,7 @@ def test_bare_newlines_are_seen_across_pieces(pieces):
 UNSAFE_BITS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b"\x00"]), max_size=12).map(b"".join)
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given((BITS | UNSAFE_BITS).map(lambda octets: octets * 3), st.integers(1, 5), st.booleans())
 @example(content=b"\r\n\x00.\r\n", size=2, chunking=True)
 @example(content=b"\r\n\x00.\r\n", size=100, chunking=False)

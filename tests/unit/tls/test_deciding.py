@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 
 from postroad.tls import TABLE, Known, Override, TlsMode, demanded
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary, Tlsa
@@ -152,7 +152,7 @@ FACTS = st.builds(
 )
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(FACTS)
 def test_every_demand_says_why_and_can_be_met_or_is_missed(known):
     """A proof is by associations or by names; whatever is stricter than the clear names its reason."""

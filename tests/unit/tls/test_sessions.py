@@ -5,8 +5,9 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 
 from postroad.tls import (
     Known,
@@ -226,6 +227,7 @@ DAY = "2026-11-22"
 WITHOUT = ReportedPolicy(PolicyType.NONE, "a.test")
 
 
+@settings(max_examples=examples(100 // stride(2)))
 @given(st.lists(ROWS | SAME), st.randoms(), st.lists(st.integers(0, 40)))
 def test_counts_add_up_in_any_order_and_wherever_they_are_cut(rows, rng, cuts):
     """What is counted, cut, put back and added in pieces makes the same report as all of it at once."""

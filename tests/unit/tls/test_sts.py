@@ -5,7 +5,7 @@ import string
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 
 from postroad.tls.sts import MAX_AGE_S, MOST_FAULTS, Listing, covers, read_policy, read_records
 from postroad.words.policies import StsFaultKind, StsPolicy
@@ -224,7 +224,7 @@ def policies(draw):
     return StsPolicy(mode, in_order, age), text.encode()
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100 // stride(2)))
 @given(policies())
 def test_whatever_the_grammar_makes_is_read_as_it_was_meant(made):
     """Policies drawn from the grammar of RFC 8461 section 3.2 have no fault."""
@@ -232,7 +232,7 @@ def test_whatever_the_grammar_makes_is_read_as_it_was_meant(made):
     assert (policy, ()) == (read_policy(octets).policy, read_policy(octets).faults)
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(150 // stride(3)))
 @given(policies(), st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=3)), max_size=3))
 @example((POLICY, GOOD), [(0, b"\xef\xbb\xbf")])
 def test_of_any_octets_there_is_a_sound_policy_or_a_reason(made, changes):
@@ -261,7 +261,7 @@ def test_any_texts_are_a_record_or_none(texts):
     assert told is None or told.is_usable or told.faults
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100 // stride(2)))
 @given(policies())
 def test_another_reader_has_the_same_of_what_we_accept(made):
     """postfix-mta-sts-resolver reads each policy of the grammar as we do."""
@@ -275,7 +275,7 @@ def test_another_reader_has_the_same_of_what_we_accept(made):
     assert mine == (told["mode"], tuple(name.lower() for name in told["mx"]), int(told["max_age"]))
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100 // stride(2)))
 @given(labels, names)
 def test_a_wildcard_stands_for_one_label(label, name):
     """RFC 8461 section 4.1: the whole left-most label, in any case, and neither none nor two of them."""

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, stride
 from tests.support.signing import rsa_key
 
 from postroad.tls.tlsa import matches, tlsa_faults, usable
@@ -59,7 +59,7 @@ def record(usage, selector, matching):
     return Tlsa(usage, selector, matching, DIGESTS[matching](PARTS[selector]))
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60 // stride(2)), deadline=None)
 @given(CERTIFICATES, CERTIFICATES, st.sampled_from((2, 3)), st.sampled_from((0, 1)), st.sampled_from((0, 1, 2)))
 def test_a_record_matches_its_certificate_and_no_other(one, other, usage, selector, matching):
     """Whatever the key, the names and the serial number: it is what the record says, or it does not match."""
@@ -81,7 +81,7 @@ def test_no_octets_are_a_certificate_by_chance(made, octets):
     assert same == matches(made, octets)
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200 // stride(2)))
 @given(st.integers(0, len(SOUND) - 1), st.integers(0, 255), st.sampled_from((0, 1)))
 def test_a_damaged_certificate_matches_only_by_what_is_whole(place, octet, selector):
     """One octet changed: the certificate is another, and its key the same or none."""
