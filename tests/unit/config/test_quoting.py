@@ -23,7 +23,7 @@ ROUTE = "[[route]]\ndomains = ['*']\nnext_hop = 'a.b'\n"
 STRANGE = [
     *("a\nb", "a\rb\u2028c", "\x1b[2J", ".a\nb", "a@b\nc", "|a\nb", "1.2.3.4:\n", ":\n", f"\n{LONG}|", f"a\n@{LONG}"),
     *(LONG, f".{LONG}", f"a@{LONG}", f"{LONG}@a.b", f"|{LONG}", f"[{LONG}]", f"a.b:{LONG}", f"{LONG}:25", f"5.{LONG}"),
-    *([LONG], ["a\nb"], [[LONG]], [["a\nb"]], {LONG: LONG}, {"a\nb": "a\nb"}, [{LONG: "a\nb"}], [1] * 500),
+    *([LONG], ["a\nb"], [[LONG]], [["a\nb"]], {LONG: LONG}, {"a\nb": "a\nb"}, [{LONG: "a\nb"}], [1] * 60),
     int("9" * 4000),
 ]
 
