@@ -35,7 +35,7 @@ PLAIN = {
     "senders": ["senders", "--json"],
     "senders NAME": ["senders", "postfix", "--json"],
     "setups": ["setups", *FEW[:2], "--json"],
-    "simulate": ["simulate", "t2", "--trials", "50", "--replies", "250,450,550", "--json"],
+    "simulate": ["simulate", "t2", *FEW, "--trials", "50", "--replies", "250,450,550", "--json"],
     "tls": ["tls", "example.com", "--zone", ZONE, "--json"],
     "an error": ["route", "--json"],
 }
