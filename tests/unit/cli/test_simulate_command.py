@@ -136,7 +136,12 @@ def test_bad_input_ends_with_two_and_what_there_is(simulate, arguments, words):
 def test_what_cannot_be_is_refused_before_anything_is_forecast(simulate, monkeypatch):
     """Of a large domain the forecasts take a while."""
     monkeypatch.setattr("postroad.planning.measure", None)
-    for slip in (["--plot", "picture.gif"], ["--trials", "10000000", "--retries", "1m"], ["--outage", "mail9@1h-3h"]):
+    for slip in (
+        ["--plot", "picture.gif"],
+        ["--trials", "10000000", "--retries", "1m"],
+        ["--outage", "mail9@1h-3h"],
+        ["--replies", "200"],
+    ):
         assert 2 == simulate(*slip)[0]
 
 
