@@ -249,9 +249,12 @@ def test_without_json_an_error_is_a_sentence():
 
 
 @pytest.mark.parametrize(("settings", "is_coloured"), [({"FORCE_COLOR": "1"}, True), ({}, False)])
-@pytest.mark.parametrize("words", [["check", "t1"], ["simulate", "t1", "--sender", "exim"], ["route", "t1"]])
+@pytest.mark.parametrize("words", some([["check", "t1"], ["simulate", "t1", "--sender", "exim"], ["route", "t1"]], 2))
 def test_colour_can_be_forced_into_a_pipe(words, settings, is_coloured):
-    """FORCE_COLOR, for a log or a pager that shows it; NO_COLOR has the last word."""
+    """FORCE_COLOR, for a log or a pager that shows it; NO_COLOR has the last word.
+
+    Of every second command; of all in a whole run.
+    """
     for more, expected in (({}, is_coloured), ({"NO_COLOR": "1"}, False)):
         bare = {"NO_COLOR": None, "FORCE_COLOR": None, "TERM": "xterm-256color"}
         done = CliRunner(env=bare | settings | more).invoke(app, words)

@@ -120,12 +120,12 @@ async def _make_spool(folder):
 def endings(commands, tmp_path_factory):
     """How each command ended where stdout is full, and where few files may be open: (status, what it said).
 
-    Every fourth command for the one, and others for the other; all in a whole run.
+    Every sixth command for the one, and others for the other; all in a whole run.
     """
     folder = tmp_path_factory.mktemp("told")
 
     def end_all():
-        full, few = (dict(some(commands.items(), 4, first)) for first in (0, 2))
+        full, few = (dict(some(commands.items(), 6, first)) for first in (0, 3))
         few["kept"] = commands["kept"]
         told = {"full": {name: _ended(words, "/dev/full", folder / "said") for name, words in full.items()}}
         resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
