@@ -5,6 +5,7 @@ import re
 from functools import cache
 
 import pytest
+from tests.support.examples import some
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -30,9 +31,15 @@ def test_text_has_the_verdict_first_then_the_numbers_and_the_meaning():
     assert "First contacts of every sender: a.example.com [192.0.2.11] rises from 50 % to 100 %; b" in told
 
 
-@pytest.mark.parametrize("arguments", [("compare", "t1", "t4"), ("advise", "t3"), ("simulate", "t1", "--trials", "50")])
+PIPED = [("compare", "t1", "t4"), ("advise", "t3"), ("simulate", "t1", "--trials", "50")]
+
+
+@pytest.mark.parametrize("arguments", some(PIPED, 2))
 def test_in_a_pipe_nothing_is_wrapped_or_cut(arguments):
-    """COLUMNS says how wide pictures are, and nothing else: every line and cell stands whole."""
+    """COLUMNS says how wide pictures are, and nothing else: every line and cell stands whole.
+
+    Every second of them; all in a whole run.
+    """
     wide, narrow = (
         CliRunner(env={"COLUMNS": width, "NO_COLOR": "1"}).invoke(app, [*arguments, "--sender", "exim"]).stdout
         for width in ("1000", "20")
@@ -205,14 +212,20 @@ def test_a_file_that_is_missing_is_told_as_one():
 
 @pytest.mark.parametrize(
     ("zone", "why"),
-    [
-        ("@ MX 0 .", "its only MX is the null MX"),
-        ("@ MX 10 far.example.net.", "its addresses cannot be looked up now"),
-        ("www A 192.0.2.1", "the name has no address"),
-    ],
+    some(
+        [
+            ("@ MX 0 .", "its only MX is the null MX"),
+            ("@ MX 10 far.example.net.", "its addresses cannot be looked up now"),
+            ("www A 192.0.2.1", "the name has no address"),
+        ],
+        2,
+    ),
 )
 def test_a_set_without_mail_says_why_it_wins_nothing(tmp_path, zone, why):
-    """It asks the fewest questions, which nobody wants to hear of a name that is mistyped."""
+    """It asks the fewest questions, which nobody wants to hear of a name that is mistyped.
+
+    Every second of them; all in a whole run.
+    """
     file = tmp_path / "other.zone"
     file.write_text(f"$ORIGIN other.example.\n@ NS ns1.example.net.\n{zone}\n")
     status, text = run("compare", "t1", str(file), "--sender", "rfc5321")

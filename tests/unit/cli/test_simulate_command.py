@@ -97,17 +97,21 @@ def test_by_default_it_asks_ourselves_and_the_mix_with_its_senders(by_default):
 
 @pytest.mark.parametrize(
     ("down", "expected"),
-    [
-        ("mail1", {"192.0.2.11": "refuse"}),
-        ("mail1.example.com:blackhole", {"192.0.2.11": "blackhole"}),
-        ("192.0.2.12:r450", {"192.0.2.12": "r450"}),
-        ("2001:db8::13", {"2001:db8::13": "refuse"}),
-        ("[2001:db8::13]:close", {"2001:db8::13": "close"}),
-        ("backup:g554", {"198.51.100.13": "g554", "2001:db8::13": "g554"}),
-    ],
+    some(
+        [
+            ("mail1", {"192.0.2.11": "refuse"}),
+            ("mail1.example.com:blackhole", {"192.0.2.11": "blackhole"}),
+            ("192.0.2.12:r450", {"192.0.2.12": "r450"}),
+            ("2001:db8::13", {"2001:db8::13": "refuse"}),
+            ("[2001:db8::13]:close", {"2001:db8::13": "close"}),
+            ("backup:g554", {"198.51.100.13": "g554", "2001:db8::13": "g554"}),
+        ],
+        2,
+        1,
+    ),
 )
 def test_a_server_is_down_by_address_or_name(simulate, down, expected):
-    """SERVER is an address of either family or a name, with or without a mode."""
+    """SERVER is an address of either family or a name, with or without a mode. Every second; all in a whole run."""
     shape = json.loads(simulate("--sender", "rfc5321", "--down", down, "--json")[1])
     assert expected == shape["results"][0]["down"]
 
@@ -278,20 +282,29 @@ def test_the_mix_has_a_range_and_no_single_number(simulate, by_default):
 
 @pytest.mark.parametrize(
     ("flags", "told"),
-    [
-        (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 sending hosts"),
-        (["--burst", "30/1.4s", "--trials", "300"], "300 messages of each sender over 1.4 s; 30 from each of 10"),
-        (["--rate", "1/s", "--sources", "2", "--trials", "600"], "600 messages of each sender over 5 min; 300 from"),
-        (["--greylist", "5m", "--trials", "300"], "24 h; 1 from each of 300 sending hosts; greylisted for 5 min"),
-        (["--greylist", "5m", "--greylist-apart", "--trials", "300"], "by each server for itself"),
-        (["--outage", "mail1:r450@1h-3h", "--trials", "300"], "192.0.2.11 down (r450) from 60 min to 3 h"),
-        (["--outage", "2001:db8::13@30m-", "--trials", "300"], "2001:db8::13 down (refuse) from 30 min on"),
-        (["--retries", "gmail", "--trials", "300"], "retries as gmail"),
-        (["--retries", "5m,30m,2h", "--trials", "300"], "retries as given"),
-    ],
+    some(
+        [
+            (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 sending hosts"),
+            (["--burst", "30/1.4s", "--trials", "300"], "300 messages of each sender over 1.4 s; 30 from each of 10"),
+            (
+                ["--rate", "1/s", "--sources", "2", "--trials", "600"],
+                "600 messages of each sender over 5 min; 300 from",
+            ),
+            (["--greylist", "5m", "--trials", "300"], "24 h; 1 from each of 300 sending hosts; greylisted for 5 min"),
+            (["--greylist", "5m", "--greylist-apart", "--trials", "300"], "by each server for itself"),
+            (["--outage", "mail1:r450@1h-3h", "--trials", "300"], "192.0.2.11 down (r450) from 60 min to 3 h"),
+            (["--outage", "2001:db8::13@30m-", "--trials", "300"], "2001:db8::13 down (refuse) from 30 min on"),
+            (["--retries", "gmail", "--trials", "300"], "retries as gmail"),
+            (["--retries", "5m,30m,2h", "--trials", "300"], "retries as given"),
+        ],
+        2,
+    ),
 )
 def test_trials_are_about_the_mail_that_is_asked_for(simulate, flags, told):
-    """Bursts, rates, greylisting, timed outages and timetables of retries are flags, and are told with the result."""
+    """Bursts, rates, greylisting, timed outages and timetables of retries are flags, and are told with the result.
+
+    Every second of them; all in a whole run.
+    """
     status, text = simulate("--sender", "postfix", *flags)
     assert (0, True) == (status, told in " ".join(text.split()))
 
@@ -486,14 +499,14 @@ NAMED_ADDRESS = "$ORIGIN ex.test.\n@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\
 def test_an_address_that_a_record_names_is_a_server_in_every_figure(simulate, tmp_path):
     """Some senders deliver there: it has its share, its part in trials, its loss, and can be down."""
     (zone := tmp_path / "named.zone").write_text(NAMED_ADDRESS)
-    shape = json.loads(simulate("--trials", "100", "--json", named=str(zone))[1])
+    shape = json.loads(simulate("--trials", "20", "--json", named=str(zone))[1])
     assert [1.0] * len(shape["results"]) == [sum(each["first"].values()) for each in shape["results"]]
     assert ["192.0.2.7", "192.0.2.2"] == [each["address"] for each in shape["servers"]]
     first = {each["sender"]: each["first"] for each in shape["results"]}
     tried = {each["sender"]: {at: found["value"] for at, found in each["first"].items()} for each in shape["trials"]}
     assert tried == {name: {at: first[name][at] for at in found} for name, found in tried.items()}
     few = [word for name in ("postroad", "postfix", "exim", "haraka") for word in ("--sender", name)]
-    text = simulate("--trials", "100", "--down", "192.0.2.7", *few, named=str(zone))[1]
+    text = simulate("--trials", "20", "--down", "192.0.2.7", *few, named=str(zone))[1]
     assert "too many" not in text
     assert "no machine took" not in text
     assert {name for name, found in first.items() if found["192.0.2.7"]} >= {"postfix", "haraka"}
@@ -546,7 +559,8 @@ def test_what_is_left_out_is_named_with_the_reason(simulate, tmp_path, records, 
     (zone := tmp_path / "left.zone").write_text(f"$ORIGIN ex.test.\n{records}")
     text = simulate("--sender", "exim", named=str(zone))[1]
     assert [] == [each for each in said if each not in text]
-    assert "--allow-loopback" not in simulate("--sender", "exim", "--allow-loopback", named=str(zone))[1]
+    if "--allow-loopback" in said:
+        assert "--allow-loopback" not in simulate("--sender", "exim", "--allow-loopback", named=str(zone))[1]
 
 
 def test_a_page_replaces_nothing_but_a_page(simulate, tmp_path):
