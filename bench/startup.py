@@ -1,6 +1,7 @@
 """What a start costs in processor time, beside a bare Python: a name imported, short commands, and large zones."""
 
 import argparse
+import asyncio
 import json
 import resource
 import statistics
@@ -9,18 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from postroad.spool.sqlite import SqliteSpool
+
 RUNS, RUNS_OF_LARGE = 10, 3
 ZONE = "docs/examples/example.com.zone"
 HEAD = "$ORIGIN example.com.\n$TTL 3600\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1"
 MESSAGE = b"From: me@example.net\nSubject: a start\n\nHello\n"
-MAKE_SPOOL = """
-import asyncio, sys
-from pathlib import Path
-from postroad.spool.sqlite import SqliteSpool
-async def make():
-    await (await SqliteSpool.open(Path(sys.argv[1]), node="one")).close()
-asyncio.run(make())
-"""
 
 
 def cases(folder):
@@ -41,7 +36,11 @@ def cases(folder):
 def prepare(folder):
     """The settings and the spool that the starts find there."""
     Path(folder, "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
-    subprocess.run([sys.executable, "-c", MAKE_SPOOL, f"{folder}/spool"], check=True)
+    asyncio.run(_make_spool(Path(folder, "spool")))
+
+
+async def _make_spool(folder):
+    await (await SqliteSpool.open(folder, node="one")).close()
 
 
 def large_cases(folder):

@@ -32,6 +32,7 @@ from tests.docs.generate import (
     run,
     settings,
 )
+from tests.support.examples import in_whole_runs, some
 from tests.support.json_schema import wrong_with
 from tests.support.patience import PATIENCE_S
 
@@ -61,9 +62,9 @@ def _runs(block):
         yield shlex.split(command), output
 
 
-@pytest.mark.parametrize("block", list(_blocks("console")))
+@pytest.mark.parametrize("block", some(_blocks("console"), 5))
 def test_terminal_blocks_show_what_is_printed(block):
-    """A console block is the exact output of its commands."""
+    """A console block is the exact output of its commands. Every fifth block; all in a whole run."""
     for (program, *arguments), output in _runs(block):
         assert "postroad" == program
         assert output.strip() == run(arguments).stdout.strip()
@@ -135,6 +136,7 @@ def _programs(folder):
     return paths
 
 
+@in_whole_runs
 def test_python_of_the_pages_type_checks(tmp_path, monkeypatch):
     """Whoever copies the Python of a page into a program that mypy holds strictly has nothing to add."""
     monkeypatch.chdir(tmp_path)  # where no settings of ours are
@@ -218,8 +220,11 @@ def test_every_decision_is_listed():
 
 
 def test_pictures_of_the_pages_are_those_drawn_today(tmp_path):
-    """What a page shows is what `simulate --plot` draws; `python -m tests.docs.generate` draws it anew."""
-    for name in PICTURED:
+    """What a page shows is what `simulate --plot` draws; `python -m tests.docs.generate` draws it anew.
+
+    Every third of them; all in a whole run.
+    """
+    for name in some(PICTURED, 3):
         assert picture(name, tmp_path / f"{name}.svg") == (PICTURES / f"{name}.svg").read_text(), name
 
 

@@ -146,9 +146,10 @@ def test_a_path_is_as_good_as_a_text(tmp_path):
 
 def test_compare_and_advise_give_data():
     """Verdicts by goal, and the lines to change: proven by the forecasts that come with them."""
-    comparison = postroad.compare("t2", "t1")
+    options = postroad.SimulateOptions(senders=["rfc5321"])
+    comparison = postroad.compare("t2", "t1", options=options)
     assert ("t1",) == next(verdict.best for verdict in comparison.verdicts if verdict.goal == "balance")
-    advice = postroad.advise("t2", split=True)
+    advice = postroad.advise("t2", split=True, options=options)
     assert (2, True) == (len(advice.new), advice.after is not None)
 
 

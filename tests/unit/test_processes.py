@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.examples import in_whole_runs
 from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,7 @@ def _run(folder, **files):
     return done.returncode, done.stdout
 
 
+@in_whole_runs
 def test_no_test_is_lost_in_any_process(tmp_path):
     """What fails in one is shown with its output, and what a process took with it, however politely, is named."""
     ends = {f"ends{status}": ENDS.format(status=status) for status in (0, 3)}

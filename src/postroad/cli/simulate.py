@@ -88,8 +88,8 @@ def simulate(
         tried = _tried(records, view, asked, seed)  # first: what cannot be is refused before anybody waits for the rest
         with screen.working("forecasts") as heard:
             view = replace(view, heard=heard)
-            card = _measured(records, view, with_examples=json)
             fares = recipients_of(records, view, replies)
+            card = _measured(records, view, with_examples=json)
             picture = _pictured(card, view)
         _draw(found := _whole(card, view, picture, tried, fares), plot, html)
     _answer(found, html, json=json)

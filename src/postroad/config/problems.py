@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -107,9 +108,10 @@ def _inline(error: Any) -> str:  # noqa: ANN401  # as above
 
 def _unknown(loc: Place) -> str:
     known = list(_fields(loc[:-1]))
-    near = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    asked = cut(str(loc[-1]))  # however long it is, it is compared with keys
+    near = get_close_matches(asked, known, n=1, cutoff=0.5)
     elsewhere = [header for header, section in _sections() if loc[-1] in section.model_fields]
-    if elsewhere and not get_close_matches(str(loc[-1]), near, cutoff=0.6):  # hardly alike: the key itself says more
+    if elsewhere and not get_close_matches(asked, near, cutoff=0.6):  # hardly alike: the key itself says more
         return f"there is no such key here; it belongs in {elsewhere[0]}"
     if near:
         return f"there is no such key; did you mean {near[0]}?"
@@ -121,12 +123,14 @@ def _fields(loc: Place) -> Sequence[str]:
     return list(section.model_fields) if section else ()
 
 
-def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+@cache
+def _sections() -> tuple[tuple[str, type[BaseModel]], ...]:
     """Each table of the file, with its header."""
-    for name, field in Config.model_fields.items():
-        section = section_in(field.annotation)
-        if section:
-            yield f"[[{name}]]" if is_list(field.annotation) else f"[{name}]", section
+    return tuple(
+        (f"[[{name}]]" if is_list(field.annotation) else f"[{name}]", section)
+        for name, field in Config.model_fields.items()
+        if (section := section_in(field.annotation))
+    )
 
 
 def _section(loc: Place) -> type[BaseModel] | None:

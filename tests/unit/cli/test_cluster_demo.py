@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.support import forked, postgres
+from tests.support.examples import in_whole_runs
 from tests.support.json_schema import wrong_with
 from tests.support.patience import PATIENCE_S
 from typer.testing import CliRunner
@@ -118,6 +119,7 @@ def _demo():
         signal.pause()
 
 
+@in_whole_runs
 def test_nothing_is_left_of_a_demo_that_is_killed():
     """Its relays, its server and its folder go with it."""
     told, telling = os.pipe()

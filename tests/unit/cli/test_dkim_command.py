@@ -7,8 +7,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.support.examples import some
 from tests.support.json_schema import wrong_with
-from tests.support.signing import ed25519_pem, rsa_pem
+from tests.support.signing import ed25519_pem, rsa_key, rsa_pem
 from typer.testing import CliRunner
 
 from postroad.build import load_keys
@@ -157,9 +158,12 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("kind", [*CHANGES, "missing", "several-records"])
+@pytest.mark.parametrize("kind", some([*CHANGES, "missing", "several-records"], 3))
 def test_one_server_that_differs_is_found(folder, servers, kind):
-    """The other two and the resolver are right: the one is named, with what is wrong there."""
+    """The other two and the resolver are right: the one is named, with what is wrong there.
+
+    Every third of them; all in a whole run.
+    """
     good = line(folder, "2025a")
     bad = {"missing": [], "several-records": [good, '2025a._domainkey TXT "x"']}
     servers.publish(good)
@@ -256,15 +260,19 @@ def test_a_rotation_gives_up_when_its_time_is_over(folder, servers, monkeypatch)
     assert [KeyState.ACTIVE, KeyState.WAITING] == [key.state(2_000_000_000.0) for key in load_keys(folder)]
 
 
-def test_a_first_key_signs_when_it_is_published(tmp_path, servers):
+def test_a_first_key_signs_when_it_is_published(tmp_path, servers, monkeypatch):
     """`new`, then `rotate`: nobody signed, so it begins at once."""
+    rsa = "cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key"
+    monkeypatch.setattr(rsa, lambda _exponent, bits: rsa_key(bits))
     assert 0 == run(tmp_path, "new", "example.com", "--selector", "s1").exit_code
     servers.publish(line(tmp_path, "s1"))
     done = run(tmp_path, "rotate", "example.com", servers=servers)
     assert (0, True) == (done.exit_code, "s1 (RSA 2048) of example.com: active" in done.stdout)
 
 
-@pytest.mark.parametrize("words", [["new", "example.net"], ["record"], ["check"], ["rotate", "example.com"]])
+@pytest.mark.parametrize(
+    "words", [["new", "example.net", "--type", "ed25519"], ["record"], ["check"], ["rotate", "example.com"]]
+)
 def test_json_is_what_the_schema_says(folder, servers, words):
     """Before and after a switch, with what is missing."""
     for _ in range(2):

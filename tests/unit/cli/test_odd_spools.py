@@ -97,14 +97,14 @@ def complaint(done):
 @pytest.mark.parametrize(
     ("command", "place"),
     [
-        *product(OPENING, PLACES),
+        *some(product(OPENING, PLACES), 3),
         *some(product((each for each in COMMANDS if each not in OPENING), PLACES), 5),
     ],
 )
 def test_path_where_no_spool_can_be_is_a_usage_error(tmp_path, settings_with, place, command):
     """Said in one line with the path and what to set; nothing hangs.
 
-    The rest of the commands have every fifth place, and all of them in `make thorough`: they open it as `queue list`.
+    Every third place, and every fifth where a command opens it as `queue list` does; all of them in a whole run.
     """
     where = place(tmp_path)
     done = CliRunner().invoke(app, [*command.split(), "--config", str(settings_with(where))])
@@ -114,10 +114,9 @@ def test_path_where_no_spool_can_be_is_a_usage_error(tmp_path, settings_with, pl
     )
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("is_from", [True, False], ids=["from", "to"])
+@pytest.mark.parametrize(("place", "is_from"), some(product(PLACES, [True, False]), 3))
 def test_nothing_is_moved_from_there_nor_to_it(tmp_path, place, is_from):
-    """With the path, and without a traceback; the other one stays as it is."""
+    """With the path, and without a traceback; the other one stays as it is. Every third; all in a whole run."""
     (tmp_path / "there").mkdir()
     where = str(place(tmp_path / "there"))
     good = str(lay(tmp_path / "good"))
@@ -144,9 +143,12 @@ def test_sendmail_says_it_too(tmp_path, settings_with, place, monkeypatch, capsy
     )
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "relay"])
+@pytest.mark.parametrize("command", some((each for each in COMMANDS if each != "relay"), 3))
 def test_a_database_is_a_place_for_every_command(command):
-    """It is asked, not taken for a folder; and nobody who reads the error learns the password."""
+    """It is asked, not taken for a folder; and nobody who reads the error learns the password.
+
+    Every third command; all in a whole run.
+    """
     url = "postgresql://ann:hunter2@127.0.0.1:1/mail"
     done = CliRunner().invoke(app, [*command.split(), "--spool", url])
     assert (3, True, False) == (done.exit_code, "cannot be reached" in complaint(done), "hunter2" in done.output)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import forked
+from tests.support.examples import some
 from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem
 from typer.main import get_command
@@ -117,18 +118,23 @@ async def _make_spool(folder):
 
 @pytest.fixture(scope="module")
 def endings(commands, tmp_path_factory):
-    """How each command ended where stdout is full, and where few files may be open: (status, what it said)."""
+    """How each command ended where stdout is full, and where few files may be open: (status, what it said).
+
+    Every sixth command for the one, and others for the other; all in a whole run.
+    """
     folder = tmp_path_factory.mktemp("told")
 
     def end_all():
-        told = {"full": {name: _ended(words, "/dev/full", folder / "said") for name, words in commands.items()}}
+        full, few = (dict(some(commands.items(), 6, first)) for first in (0, 3))
+        few["kept"] = commands["kept"]
+        told = {"full": {name: _ended(words, "/dev/full", folder / "said") for name, words in full.items()}}
         resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
-        told["few"] = {name: _ended(words, os.devnull, folder / "said") for name, words in commands.items()}
+        told["few"] = {name: _ended(words, os.devnull, folder / "said") for name, words in few.items()}
         (folder / "told").write_text(json.dumps(told))
 
     assert (0, "", "") == forked.run([], MESSAGE, command=end_all)
     told = json.loads((folder / "told").read_text())
-    return {(name, how): tuple(end) for how, ends in told.items() for name, end in ends.items()}
+    return {how: {name: tuple(end) for name, end in ends.items()} for how, ends in told.items()}
 
 
 def _ended(words, where, said):
@@ -169,11 +175,17 @@ def end(commands):
 
 @pytest.mark.parametrize(
     ("name", "how", "unbuffered"),
-    [(name, how, "") for name in ("stdout", "stderr") for how in ("full", "closed")]
-    + [("stdout", "unread", ""), ("stderr", "full", "1")],
+    some(
+        [(name, how, "") for name in ("stdout", "stderr") for how in ("full", "closed")]
+        + [("stdout", "unread", ""), ("stderr", "full", "1")],
+        3,
+    ),
 )
 def test_a_fork_ends_as_a_process_that_is_new(name, how, unbuffered):
-    """The other tests here have forks: what Python itself does with such streams at its start and end is the same."""
+    """The other tests here have forks: what Python itself does with such streams at its start and end is the same.
+
+    Every third of them; all in a whole run.
+    """
     number, words = (1, "rules mx-single") if name == "stdout" else (2, "route --nope")
     env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with _spoiled(how) as file:
@@ -188,22 +200,25 @@ def test_a_fork_ends_as_a_process_that_is_new(name, how, unbuffered):
 def test_a_full_disk_is_an_input_output_error(endings):
     """EX_IOERR of sysexits.h, and one sentence."""
     sentence = "standard output cannot be written: No space left on device"
-    told = {command: endings[command, "full"] for command in ALL}
-    assert dict.fromkeys(ALL, (74, "")) == {
+    told = {command: end for command, end in endings["full"].items() if command != "kept"}
+    assert dict.fromkeys(told, (74, "")) == {
         command: (status, _without(said, sentence)) for command, (status, said) in told.items()
     }
 
 
-@pytest.mark.parametrize("command", SOME)
+@pytest.mark.parametrize("command", some(SOME, 3, 2))
 def test_nobody_reading_ends_a_command_by_the_signal(command, end):
-    """As `git log | head -1` ends: by SIGPIPE, without a word."""
+    """As `git log | head -1` ends: by SIGPIPE, without a word. Every third command; each of SOME in a whole run."""
     status, said = end(command, "unread")
     assert (-signal.SIGPIPE, "") == (status, _without(said))
 
 
-@pytest.mark.parametrize("command", SOME)
+@pytest.mark.parametrize("command", some(SOME, 3, 1))
 def test_a_closed_stdout_is_an_input_output_error(command, end):
-    """No file that is opened later gets its number, and is written instead."""
+    """No file that is opened later gets its number, and is written instead.
+
+    Every third command; each of SOME in a whole run.
+    """
     status, said = end(command, "closed")
     assert (74, "") == (status, _without(said, "standard output cannot be written: Bad file descriptor"))
 
@@ -228,10 +243,11 @@ def test_too_few_files_are_named_before_anything_is_begun(endings):
     """A command that needs more than it may open says so in a sentence, and how to change it; the others just work."""
     needs_more = f"this process may open 12 files at once, but needs 64: {RAISE}"
     expected = {"": 0, f"postroad: {needs_more}": 2, f"sendmail: {needs_more}": 75}
-    told = {command: endings[command, "few"] for command in (*ALL, "kept")}
+    told = endings["few"]
     assert {command: expected.get(_without(said)) for command, (_, said) in told.items()} == {
         command: status for command, (status, _) in told.items()
     }
+    assert {0, 2, 75} == {status for status, _ in told.values()}
 
 
 @pytest.mark.parametrize("how", ["full", "unread", "closed"])
@@ -242,17 +258,23 @@ def test_mail_that_is_kept_is_kept_whoever_hears_that(how, end):
 
 @pytest.mark.parametrize(
     ("words", "how", "unbuffered"),
-    [
-        *(
-            (words, "full", "")
-            for words in ("route nosuch..name", "badcmd", "--nope", "route --nope", "queue no --json")
-        ),
-        *((words, "full", "1") for words in ("route nosuch..name", "route --nope", "queue no --json")),
-        *((words, "closed", "") for words in ("route nosuch..name", "route --nope", "queue no --json")),
-    ],
+    some(
+        [
+            *(
+                (words, "full", "")
+                for words in ("route nosuch..name", "badcmd", "--nope", "route --nope", "queue no --json")
+            ),
+            *((words, "full", "1") for words in ("route nosuch..name", "route --nope", "queue no --json")),
+            *((words, "closed", "") for words in ("route nosuch..name", "route --nope", "queue no --json")),
+        ],
+        4,
+    ),
 )
 def test_a_full_or_closed_stderr_leaves_the_exit_status(words, how, unbuffered):
-    """What is wrong cannot be told, but that something is; also where Python finds out at its end only."""
+    """What is wrong cannot be told, but that something is; also where Python finds out at its end only.
+
+    Every fourth of them; all in a whole run.
+    """
     with _spoiled(how) as err:
         ended = forked.run(words.split(), stderr=err, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
     assert 2 == ended.status

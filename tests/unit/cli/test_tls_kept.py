@@ -6,8 +6,10 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from itertools import product
 
 import pytest
+from tests.support.examples import some
 from typer.testing import CliRunner
 
 from postroad.build import lessons_in, open_spool
@@ -130,9 +132,9 @@ def test_new_id_is_fetched_by_the_next_mail(postroad_lab, relay):
     assert "example.com publishes the id a2 now." in text
 
 
-@pytest.mark.parametrize("published", ["", record("a2"), record("a1")])
+@pytest.mark.parametrize("published", some(["", record("a2"), record("a1")], 2))
 def test_policy_that_cannot_be_fetched_any_more_still_holds(postroad_lab, relay, published):
-    """RFC 8461 section 3.3: with or without its record, until it ends."""
+    """RFC 8461 section 3.3: with or without its record, until it ends. Every second; all in a whole run."""
     lab = postroad_lab(HEAD + HOSTS + record("a1"), certificates=GOOD, policies={"example.com": ""})
     lab.lab.web.policies.clear()
     lab.lab.nameserver.zones = parse_zones({"zone": HEAD + HOSTS + published})
@@ -205,10 +207,12 @@ def test_settings_that_leave_policies_alone_count(postroad_lab, relay):
     assert "MTA-STS is turned off in the settings." in text
 
 
-@pytest.mark.parametrize("newer", [False, True])
-@pytest.mark.parametrize("published", [BOTH, FIRST])
+@pytest.mark.parametrize(("newer", "published"), some(product([False, True], [BOTH, FIRST]), 3))
 def test_spool_that_cannot_be_read_leaves_the_answer_open(postroad_lab, relay, newer, published):
-    """Damaged, or of a later Postroad: that is said first, whatever would be true by what is published."""
+    """Damaged, or of a later Postroad: that is said first, whatever would be true by what is published.
+
+    Every third of them; all in a whole run.
+    """
     lab = internet(postroad_lab, "a1", "enforce", *published)
     relay.keep("enforce", *FIRST)
     if newer:
@@ -227,9 +231,12 @@ def test_spool_that_cannot_be_read_leaves_the_answer_open(postroad_lab, relay, n
     ), text  # fmt: skip
 
 
-@pytest.mark.parametrize("odd", ["file", "circle", "pipe", "folder"])
+@pytest.mark.parametrize("odd", some(["file", "circle", "pipe", "folder"], 3))
 def test_place_where_no_spool_can_be_is_told_the_same_way(postroad_lab, relay, odd):
-    """Only one that is not there is the spool of a relay that has kept nothing. Nobody is to write there."""
+    """Only one that is not there is the spool of a relay that has kept nothing. Nobody is to write there.
+
+    Every third of them; all in a whole run.
+    """
     lab = internet(postroad_lab, "a1", "enforce", *BOTH)
     if odd in ("file", "circle"):
         relay.folder.write_text("x") if odd == "file" else relay.folder.symlink_to(relay.folder.name)

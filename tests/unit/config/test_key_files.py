@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 from tests.support.examples import stride
-from tests.support.signing import ed25519_pem, rsa_pem
+from tests.support.signing import ed25519_pem, rsa_key, rsa_pem
 
 from postroad.build import NewKey, begin_rotation, key_files, make_key, switch_keys
 from postroad.sign import KINDS, KeyState, record_of
@@ -94,8 +94,10 @@ def test_a_rotation(folder):
     assert 2 == len(key_files(folder))
 
 
-def test_a_successor_is_no_shorter_than_is_recommended(folder):
+def test_a_successor_is_no_shorter_than_is_recommended(folder, monkeypatch):
     """A key of 1024 bits is followed by one of 2048."""
+    rsa = "cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key"
+    monkeypatch.setattr(rsa, lambda _exponent, bits: rsa_key(bits))
     path = folder / "example.org" / "old.pem"
     path.parent.mkdir()
     path.touch(mode=0o600)
@@ -159,12 +161,12 @@ def killed_at(number, work):
 def test_a_kill_at_any_step_leaves_keys_that_sign(folder, tmp_path):
     """The folder is read without a complaint, some key always signs, and a second call ends the work.
 
-    At every third call; at each in `make thorough`.
+    At every seventh call; at each in a whole run.
     """
     whole = shutil.copytree(folder, tmp_path / "whole")
     rotate(whole)
     seen = set()
-    for number in count(step=stride(3)):
+    for number in count(step=stride(7)):
         copy = shutil.copytree(folder, tmp_path / str(number))
         if not killed_at(number, lambda copy=copy: rotate(copy)):
             break
@@ -183,8 +185,8 @@ def test_a_kill_at_any_step_leaves_keys_that_sign(folder, tmp_path):
 
 
 def test_a_kill_while_a_key_is_made_leaves_none_or_all_of_it(folder, tmp_path):
-    """A file that is half a key would keep the relay from starting."""
-    for number in count(step=stride(3)):
+    """A file that is half a key would keep the relay from starting. At every fifth call; at each in a whole run."""
+    for number in count(step=stride(5)):
         copy = shutil.copytree(folder, tmp_path / str(number))
         if not killed_at(number, lambda copy=copy: make_key(copy, "example.com", ED, NOW)):
             break

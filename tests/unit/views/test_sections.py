@@ -2,9 +2,11 @@
 
 import html
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
+from tests.support.examples import some
 from tests.support.plans import HEAD, T1, T3, T4, advised, only, records
 from typer.testing import CliRunner
 
@@ -110,12 +112,16 @@ def test_records_that_nobody_can_use_are_told_on_the_page_too(zone, tmp_path, si
     assert all(line in "\n".join(whole.words) for line in answer.splitlines() if line)
 
 
+@cache
+def _compared():
+    cards = [measure(name, records(zone), FEW) for name, zone in (("now", T1), ("planned", T4), ("same", T1))]
+    return compare(cards), [picture_of(each.name, each, FEW) for each in cards]
+
+
 @pytest.mark.parametrize("is_verbose", [False, True])
 def test_every_section_of_a_comparison_is_everywhere(is_verbose):
     """In a terminal, on a page and in Markdown."""
-    cards = [measure(name, records(zone), FEW) for name, zone in (("now", T1), ("planned", T4), ("same", T1))]
-    pictures = [picture_of(each.name, each, FEW) for each in cards]
-    told = list(comparison.sections(compare(cards), pictures, is_verbose=is_verbose))
+    told = list(comparison.sections(*_compared(), is_verbose=is_verbose))
     answer, whole = shown(told)
     for words in [words for section in told for part in section.parts for words in words_of(part)]:
         assert words in answer
@@ -124,9 +130,14 @@ def test_every_section_of_a_comparison_is_everywhere(is_verbose):
     assert ["now", "planned", "same"] == [section.title for section in told if section.is_for_pages]
 
 
-@pytest.mark.parametrize("zone", [T1, T3, T4, "@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n", "@ MX 10 gone\n"])
+@pytest.mark.parametrize(
+    "zone", some([T1, T3, T4, "@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n", "@ MX 10 gone\n"], 3, 1)
+)
 def test_every_section_of_an_advice_is_everywhere(zone):
-    """In a terminal, on a page and in Markdown; records begin at the margin, so that they can be copied."""
+    """In a terminal, on a page and in Markdown; records begin at the margin, so that they can be copied.
+
+    Every third zone; all in a whole run.
+    """
     found = advised(records(zone), FEW)
     told = list(advice.sections(found, [picture_of(each.name, each, FEW) for each in advice.cards(found)]))
     answer, whole = shown(told)

@@ -18,10 +18,8 @@ VALUES = st.recursive(
 SEPARATORS = [(",", ":"), (", ", ": ")]
 
 
-@pytest.mark.parametrize("separators", SEPARATORS)
-@pytest.mark.parametrize("ascii_only", [True, False])
-@given(st.dictionaries(st.text(), VALUES, max_size=4))
-@settings(max_examples=examples(30))
+@given(st.booleans(), st.sampled_from(SEPARATORS), st.dictionaries(st.text(), VALUES, max_size=4))
+@settings(max_examples=examples(120))
 def test_text_is_what_the_library_writes(ascii_only, separators, shape):
     """Of whatever JSON can say, enumerated words too."""
     written = json.dumps(shape, ensure_ascii=ascii_only, separators=separators)

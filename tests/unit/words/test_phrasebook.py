@@ -24,7 +24,7 @@ from postroad.words.phrasebook import (
 )
 
 BOOK = "words/phrasebook.py"
-FORMS = r'%\}|\} ?(?:ms|s|min|h|d)\b|"" if |\bdef _*(?:percent|seconds|plural|listing)_*\('
+FORMS = r'%\}|:[^{}\s]*\} ?(?:ms|s|min|h|d)\b|else "e?s"|def _*(?:percent|seconds|plural|listing)_*\('
 UNIT = re.compile(r" ?(?:ms|s|min|h|d)\b")
 SHARES = st.fractions(min_value=0, max_value=1)
 

@@ -7,11 +7,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.support import drawn
 from tests.support.drawn import page
+from tests.support.examples import in_whole_runs
 
 from postroad.views.pictures.figure import save
 from postroad.words.inputs import InputError
 
 
+@in_whole_runs
 def test_a_png_is_a_png(tmp_path):
     """The suffix says what is written."""
     save(drawn.crowd(1, 1), tmp_path / "picture.png")
