@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples, some, stride
 from tests.support.forks import killed
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
-from tests.support.moves import DATABASE, EMPTY, FATES, do, filled, move, play, seen, spool_at
+from tests.support.moves import DATABASE, EMPTY, FATES, MOST, do, filled, move, play, seen, spool_at
 from tests.support.postgres import _KEPT, database, wipe
 
 from postroad.spool import PIECE, Lesson, Moved, Selection, Settlement, SpoolError, State, Trouble
@@ -179,7 +179,7 @@ FATES_DRAWN = st.tuples(
 
 
 @settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
-@given(plan=st.lists(FATES_DRAWN, max_size=9))
+@given(plan=st.lists(FATES_DRAWN, max_size=MOST))
 def test_any_spool_there_and_back(tmp_path, plan):
     """Whatever is in it: the same in the database, and in a folder again."""
 
@@ -269,9 +269,12 @@ def test_a_finished_message_without_a_day_is_not_passed_over(tmp_path):
     play(story())
 
 
-@pytest.mark.parametrize("crash", [0, 6, 7])  # calls: the sixth begins
+@pytest.mark.parametrize("crash", some([0, 6, 7], 2))  # calls: the sixth begins
 def test_a_database_by_two_urls_is_one_spool(tmp_path, crash):
-    """Nobody is advised to delete one of the two. A crash in finding it out leaves nothing in the way."""
+    """Nobody is advised to delete one of the two. A crash in finding it out leaves nothing in the way.
+
+    Every second moment of that; all in a whole run.
+    """
 
     async def story():
         await filled(DATABASE, SMALL)
