@@ -13,8 +13,9 @@ from tests.faults.stage import SHORT, Stage
 from tests.support.examples import is_whole
 from tests.support.forks import killed
 
-# Others differ from these in one way: what stands in the way of the disk or the log, or how many processes there are
-ALIKE = ("workers", "disk-split", "quota", "log-full", "instep", "resting-split")
+# Others differ from these in one way: what stands in the way of the disk or the log, or how many processes there are;
+# a database that crashes is met by one spool in tests/unit/spool/test_spool_postgres_faults.py
+ALIKE = ("workers", "disk-split", "quota", "log-full", "instep", "resting-split", "database")
 LEFT_OUT = scenarios.LONG if is_whole() else scenarios.LONG + ALIKE
 NAMES = tuple(name for name in scenarios.ALL if name not in LEFT_OUT)
 SCALE = SHORT if is_whole() else replace(SHORT, part=0.1, rest_s=0.1, burst=80, pits=20, mourned=3)
