@@ -18,7 +18,7 @@ from tests.support.forks import killed
 ALIKE = ("workers", "disk-split", "quota", "log-full", "instep", "resting-split", "database")
 LEFT_OUT = scenarios.LONG if is_whole() else scenarios.LONG + ALIKE
 NAMES = tuple(name for name in scenarios.ALL if name not in LEFT_OUT)
-SCALE = SHORT if is_whole() else replace(SHORT, part=0.1, rest_s=0.1, burst=80, pits=20, mourned=3)
+SCALE = SHORT if is_whole() else replace(SHORT, part=0.1, rest_s=0.15, burst=80, pits=20, mourned=3)
 
 
 @pytest.fixture(scope="module")
