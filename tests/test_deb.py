@@ -17,6 +17,7 @@ import pytest
 
 from postroad.config import load
 from postroad.config.values import read_endpoint
+from tests.support.examples import in_whole_runs
 from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]
@@ -134,7 +135,61 @@ def test_the_links_of_the_mta_have_a_program_and_a_page(build):
     assert "postroad-sendmail" in build.PROJECT["scripts"]
 
 
+PURGED = [
+    ("empty", [], "is gone"),
+    ("asked, and without mail", ["spool.db", ".no-mail"], "is gone"),
+    ("never asked", ["spool.db"], "is kept"),
+    ("changed since it was asked", [".no-mail", "spool.db"], "is kept"),
+]
+
+
+@pytest.mark.parametrize(("about", "files", "end"), PURGED, ids=[about for about, *_ in PURGED])
+def test_a_purge_deletes_no_spool_that_may_hold_mail(tmp_path, about, files, end):
+    """What has come since the queue was asked for keeps the whole folder, and that is said."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    for at, name in enumerate(files):
+        (spool / name).touch()
+        os.utime(spool / name, (at, at))
+    said = _maintain("postrm", tmp_path, "purge", "")
+    expected = f"postroad: {spool} may hold queued mail, so it is kept; to delete that mail: rm -r {spool}\n"
+    assert ("is kept" if spool.exists() else "is gone", expected if end == "is kept" else "") == (end, said)
+
+
+LEFT = "mail is still queued in {0}; it is sent if the package is installed again"
+
+
+@pytest.mark.parametrize(
+    ("queue", "check", "is_marked", "words"),
+    [(1, 0, True, ""), (1, 1, False, ""), (0, 0, False, LEFT), (3, 0, False, "")],
+    ids=["nothing queued", "a move is not finished", "mail is queued", "nobody can tell"],
+)
+def test_a_spool_without_mail_is_marked_as_the_package_goes(tmp_path, queue, check, is_marked, words):
+    """Only the program can tell, so it is asked while it is there: an empty queue and a sound spool."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    said = _maintain("prerm", tmp_path, "remove", f"case $1 in queue) exit {queue};; spool) exit {check};; esac")
+    expected = f"postroad: {words.format(spool)}\n" if words else ""
+    assert (expected, is_marked) == (said, (spool / ".no-mail").exists())
+
+
+def _maintain(script, room, word, program):
+    """What a script of the package says, with another spool, another `postroad`, and nothing of systemd or dpkg."""
+    programs = room / "bin"
+    programs.mkdir()
+    for name in ("find", "rm", "rmdir", "touch"):
+        (programs / name).symlink_to(shutil.which(name))
+    (programs / "postroad").write_text(f"#!/bin/sh\n{program}\n")
+    (programs / "postroad").chmod(0o755)
+    text = (DEB / script).read_text().replace("/run/systemd/system", str(room / "no-systemd"))
+    text = text.replace("/var/lib/postroad", str(room / "spool")).replace("/usr/lib/postroad", str(programs))
+    words = ["/bin/sh", "-s", word]
+    done = subprocess.run(words, input=text, env={"PATH": str(programs)}, capture_output=True, text=True, check=True)
+    return done.stderr
+
+
 @pytest.mark.root
+@in_whole_runs
 def test_the_package_is_installed_started_upgraded_removed_and_purged(build, tmp_path):
     """On this Debian, under a layer that is thrown away: settings stay, and mail is never deleted unsaid."""
     if missing := _missing():

@@ -7,6 +7,7 @@ import pytest
 from tests.interop import servers
 from tests.interop.conftest import folder_for_others
 from tests.interop.packages import PEERS, environment, want_packages, want_root
+from tests.support.examples import in_whole_runs
 from tests.support.forked import run
 
 pytestmark = pytest.mark.root
@@ -69,6 +70,7 @@ def packages():
     want_root()
 
 
+@in_whole_runs
 def test_exim_is_what_its_model_says(packages):
     """IPv6 in front, whatever the host; five equals of six, and one of each preference beyond; on after 450."""
     with folder_for_others() as folder:
@@ -80,6 +82,7 @@ def test_exim_is_what_its_model_says(packages):
     assert [] == _unexplained(told, "exim")
 
 
+@in_whole_runs
 def test_postfix_is_what_its_model_says(packages):
     """On to the next address after a refusal or a 554, in clear after 454, returned for a null MX beside another."""
     with folder_for_others() as folder:

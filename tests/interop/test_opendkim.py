@@ -8,6 +8,7 @@ from tests.interop import places
 from tests.interop.letters import BODIES, hand_over, message
 from tests.interop.packages import PEERS, environment
 from tests.interop.servers import SELECTORS
+from tests.support.examples import some
 from tests.support.patience import PATIENCE_S
 from tests.support.signing import record
 
@@ -37,9 +38,9 @@ def judge(relay, tmp_path):
     return say
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("name", some(BODIES, 2, first=1))
 def test_opendkim_believes_what_came_through_postfix(postfix, relay, box, ports, judge, name):
-    """Relay, Postfix, mailbox: both signatures hold, whatever is in the message."""
+    """Relay, Postfix, mailbox: both signatures hold, whatever is in the message. Every second body."""
     hand_over((places.RELAY, ports.relay), [to := f"signed-{name}@postfix.example"], message(name))
     [kept] = box.wait(to)
     assert PASSES == judge(kept.content)

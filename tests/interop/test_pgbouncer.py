@@ -1,16 +1,18 @@
 """A spool behind a real PgBouncer that gives each transaction another session: the contract holds, word for word.
 
-The server is Debian's PostgreSQL, years older than the one of all other tests.
+In a whole run the server is Debian's PostgreSQL, years older than the one of all other tests; else it is theirs.
 """
 
 import os
 import signal
+from contextlib import contextmanager
 
 import pytest
 from tests.interop.packages import PEERS, environment, want_packages
 from tests.support.bouncer import BOUNCER, start, stop
+from tests.support.examples import is_whole
 from tests.support.memory import fast_folder
-from tests.support.postgres import FAST, Server, loop, nodes
+from tests.support.postgres import FAST, Server, database, loop, nodes, shared
 from tests.unit.spool.test_spool_contract import *  # noqa: F403  # its stories, told here of another kind of spool
 
 pytestmark = pytest.mark.root
@@ -30,15 +32,26 @@ def where():
     want_packages()
     if not (BOUNCER.exists() and any(PEERS.glob("usr/lib/postgresql/*/bin/postgres"))):
         pytest.skip("no PgBouncer or no PostgreSQL among them: run `make peers` again")
+    if not is_whole():
+        with bounced(shared(), database("bounced")) as url:
+            yield url
+        return
     server = DebianServer(fast_folder() / f"postroad-debian-{os.getpid()}", FAST)
-    room = server.root / "bouncer"
     server.make()
     server.start()
-    start(room, server)
-    yield server.url().replace(f"host={server.root}", f"host={room}&port=6432")
-    stop(room, signal.SIGTERM)
+    with bounced(server, server.url()) as url:
+        yield url
     server.stop()
     server.remove()
+
+
+@contextmanager
+def bounced(server, url):
+    """The URL of a database by way of a PgBouncer in front of its server."""
+    room = server.root / f"bouncer-{os.getpid()}"
+    start(room, server)
+    yield url.replace(f"host={server.root}", f"host={room}&port=6432")
+    stop(room, signal.SIGTERM)
 
 
 @pytest.fixture

@@ -1,18 +1,20 @@
 """Postfix takes our mail, and we take Postfix's."""
 
 import subprocess
+from itertools import product
 
 import pytest
 from tests.interop import places
 from tests.interop.letters import BODIES, hand_over, message
 from tests.interop.packages import PEERS, environment
+from tests.support.examples import some
 
 pytestmark = pytest.mark.root
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("name", some(BODIES, 2, first=1))
 def test_postfix_takes_what_we_send_unchanged(postfix, box, send, name):
-    """Whatever is in a message, Postfix has the same octets."""
+    """Whatever is in a message, Postfix has the same octets. Every second body."""
     [outcome] = send([to := f"{name}@postfix.example"], message(name))
     assert ("delivered", True) == (outcome.result, "queued as" in outcome.text)
     [kept] = box.wait(to)
@@ -58,10 +60,14 @@ def test_report_tells_the_sender_what_postfix_said(postfix, relay, box, ports):
     assert b"no such user here" in report.content
 
 
-@pytest.mark.parametrize("way", ["clear", "starttls", "implicit"])
-@pytest.mark.parametrize("name", ["dots", "eight-bit", "large"])
+@pytest.mark.parametrize(
+    ("name", "way"), some(product(["dots", "eight-bit", "large"], ["clear", "starttls", "implicit"]), 4)
+)
 def test_postfix_sends_through_us(postfix, relay, box, ports, way, name):
-    """In the clear, by STARTTLS and over TLS from the start: the octets arrive, and we say how they came."""
+    """In the clear, by STARTTLS and over TLS from the start: the octets arrive, and we say how they came.
+
+    Each way, and each body, once; all of each in a whole run.
+    """
     hand_over((places.POSTFIX, ports.smtp), [to := f"{name}@{way}.example"], message(name))
     [kept] = box.wait(to)
     assert BODIES[name] == kept.body
@@ -78,8 +84,8 @@ def test_postfix_sends_to_many_through_us(postfix, relay, box, ports):
 
 def test_smtp_source_is_served(postfix, relay, box, ports):
     """Postfix's load generator, ten at a time: each message arrives once."""
-    command = [PEERS / "usr/sbin/smtp-source", "-4", "-d", "-N", "-s", "10", "-m", "100", "-l", "3000"]
+    command = [PEERS / "usr/sbin/smtp-source", "-4", "-d", "-N", "-s", "10", "-m", "40", "-l", "3000"]
     command += ["-f", "me@home.example", "-t", "source@box.example", f"inet:{places.RELAY}:{ports.relay}"]
     subprocess.run(command, env=environment(), check=True)
-    everybody = [f"{number}source@box.example" for number in range(1, 101)]
-    assert 100 == len(box.wait(*everybody))
+    everybody = [f"{number}source@box.example" for number in range(1, 41)]
+    assert 40 == len(box.wait(*everybody))

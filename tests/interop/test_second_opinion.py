@@ -4,8 +4,9 @@ import pytest
 from tests.interop import second_opinion
 from tests.interop.conftest import folder_for_others
 from tests.interop.second_opinion import CASES
+from tests.support.examples import in_whole_runs
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, in_whole_runs]
 STRICTER_WORDS = {"customer.test": ("proven", "encrypted")}  # docs/howto/tls.md says why
 
 

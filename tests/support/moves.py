@@ -16,6 +16,9 @@ from postroad.spool.sqlite import SqliteMoveEnd, SqliteSpool
 DATABASE = ""
 """The place of the spool in the database, where another one would be a folder."""
 
+MOST = 9
+"""Messages of a plan: who looks at a spool asks for each of so many."""
+
 KINDS = ["counts", "mta-sts"]
 LEASES = "UPDATE postroad.node SET renewed_at = renewed_at - interval '61 s'"
 EMPTY = """
@@ -27,6 +30,7 @@ END IF; END $$
 
 async def fill(spool, plan):
     """Do what a plan says for each message: (number of destinations, body, front, fate)."""
+    assert len(plan) <= MOST
     for n, (destinations, size, front, fate) in enumerate(plan):
         id_ = f"m{n:03}"
         body = (id_.encode() * (size // 4 + 1))[:size]
@@ -87,7 +91,7 @@ async def contents(spool, *, without_nul=False):
         return said.replace("\0", "\ufffd") if without_nul else said
 
     found = {}
-    for id_ in [f"{r}m{n:03}" for n in range(20) for r in ("", "r")]:
+    for id_ in [f"{r}m{n:03}" for n in range(MOST) for r in ("", "r")]:
         told = await spool.story(id_)
         if told is None:
             continue

@@ -1,9 +1,10 @@
 """The window of a set of exchangers, and the fair round."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.support.examples import examples, stride
 
 from postroad.pace import FairRound, Window, WindowPolicy
 
@@ -185,6 +186,7 @@ class Fairness(RuleBasedStateMachine):
 
 
 TestFairness = Fairness.TestCase
+TestFairness.settings = settings(max_examples=examples(100) // stride(2))
 
 
 def test_a_dead_set_has_no_room():

@@ -3,9 +3,10 @@
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.support.examples import examples, stride
 
 from postroad.pace import Health, HealthNews, HealthPolicy, Hearsay
 from postroad.words.trail import Target
@@ -202,6 +203,7 @@ class Probing(RuleBasedStateMachine):
 
 
 TestProbing = Probing.TestCase
+TestProbing.settings = settings(max_examples=examples(100) // stride(2))
 
 
 def test_figures_at_their_limits_make_a_policy():

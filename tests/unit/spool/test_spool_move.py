@@ -11,10 +11,10 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, some, stride
 from tests.support.forks import killed
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
-from tests.support.moves import DATABASE, EMPTY, FATES, do, filled, move, play, seen, spool_at
+from tests.support.moves import DATABASE, EMPTY, FATES, MOST, do, filled, move, play, seen, spool_at
 from tests.support.postgres import _KEPT, database, wipe
 
 from postroad.spool import PIECE, Lesson, Moved, Selection, Settlement, SpoolError, State, Trouble
@@ -76,7 +76,10 @@ def test_a_destination_that_the_database_does_not_take(tmp_path):
 
 
 SMALL = [(2, 30, b"", "waits"), (1, 9, b"front", "defers"), (1, 40, b"", "finishes"), (1, 40, b"", "holds")]
-BOTH = pytest.mark.parametrize("source", ["folder", "database"])
+SOURCES = ["folder", "database"]
+BOTH = pytest.mark.parametrize("source", SOURCES)
+FROM_A_FOLDER = pytest.mark.parametrize("source", some(SOURCES, 2))  # in a whole run, from each
+FROM_A_DATABASE = pytest.mark.parametrize("source", some(SOURCES, 2, first=1))  # in a whole run, from each
 
 
 class Stopped(Exception):  # noqa: N818  # what happened
@@ -155,7 +158,7 @@ async def _moving(where):
 
 @BOTH
 def test_a_move_that_stops_at_any_call(tmp_path, source):
-    """Before or after any of them: no message has two owners, and the next run finishes. All in a thorough run."""
+    """Before or after any of them: no message has two owners, and the next run finishes. All in `make thorough`."""
 
     async def story():
         places = _places(source, tmp_path / "spool")
@@ -163,7 +166,7 @@ def test_a_move_that_stops_at_any_call(tmp_path, source):
             calls = await _stopped(*places, 0, before=True)
             assert calls > 40
             cases = [(at, before) for at in range(1, calls + 1) for before in (True, False)]
-            for at, before in random.Random(calls).sample(cases, min(examples(12), len(cases))):
+            for at, before in random.Random(calls).sample(cases, min(examples(12) // stride(2), len(cases))):
                 assert at <= await _stopped(*places, at, before=before)
 
     play(story())
@@ -176,7 +179,7 @@ FATES_DRAWN = st.tuples(
 
 
 @settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
-@given(plan=st.lists(FATES_DRAWN, max_size=9))
+@given(plan=st.lists(FATES_DRAWN, max_size=MOST))
 def test_any_spool_there_and_back(tmp_path, plan):
     """Whatever is in it: the same in the database, and in a folder again."""
 
@@ -197,7 +200,7 @@ def test_any_spool_there_and_back(tmp_path, plan):
 
 @BOTH
 def test_kill_9_in_the_middle_of_a_move(tmp_path, source):
-    """Again and again, each time a little later: once a run comes to its end, all is there."""
+    """Again and again, each time a little later: once a run comes to its end, all is there. Half as often."""
     places, url = _places(source, tmp_path / "spool"), database("moves")
 
     async def before():
@@ -219,7 +222,7 @@ def test_kill_9_in_the_middle_of_a_move(tmp_path, source):
         assert ({}, [(), ()]) == (await seen(places[0]))[:2]
 
     expected = play(before())
-    for lines in (17, 24, 25, 26):
+    for lines in some((17, 24, 25, 26), 2, first=1):
         killed(moving, lines)
     play(after())
 
@@ -266,9 +269,12 @@ def test_a_finished_message_without_a_day_is_not_passed_over(tmp_path):
     play(story())
 
 
-@pytest.mark.parametrize("crash", [0, 6, 7])  # calls: the sixth begins
+@pytest.mark.parametrize("crash", some([0, 6, 7], 2))  # calls: the sixth begins
 def test_a_database_by_two_urls_is_one_spool(tmp_path, crash):
-    """Nobody is advised to delete one of the two. A crash in finding it out leaves nothing in the way."""
+    """Nobody is advised to delete one of the two. A crash in finding it out leaves nothing in the way.
+
+    Every second moment of that; all in a whole run.
+    """
 
     async def story():
         await filled(DATABASE, SMALL)
@@ -285,7 +291,7 @@ def test_a_database_by_two_urls_is_one_spool(tmp_path, crash):
     play(story())
 
 
-@BOTH
+@FROM_A_FOLDER
 def test_a_relay_that_runs_on_from_is_named(tmp_path, source):
     """Nothing is moved, nor begun."""
 
@@ -301,7 +307,7 @@ def test_a_relay_that_runs_on_from_is_named(tmp_path, source):
     play(story())
 
 
-@BOTH
+@FROM_A_DATABASE
 def test_a_relay_may_run_on_to(tmp_path, source):
     """It delivers what has come while the rest is still on its way."""
 
@@ -321,7 +327,7 @@ def test_a_relay_may_run_on_to(tmp_path, source):
     play(story())
 
 
-@BOTH
+@FROM_A_DATABASE
 def test_mail_that_a_relay_claims_meanwhile(tmp_path, source):
     """It was staged, but FROM has it: it never comes to TO, and the answer says that something is left."""
 
@@ -355,7 +361,7 @@ async def _claimed_by_force(where):
         )
 
 
-@BOTH
+@FROM_A_FOLDER
 def test_the_same_message_in_both(tmp_path, source):
     """Somebody copied a spool: what TO has is left alone, here and there, and named."""
 
@@ -372,7 +378,7 @@ def test_the_same_message_in_both(tmp_path, source):
     play(story())
 
 
-@BOTH
+@FROM_A_DATABASE
 def test_lessons_that_both_have_learned(tmp_path, source):
     """Counts are added, the later text is kept."""
 
@@ -391,7 +397,7 @@ def test_lessons_that_both_have_learned(tmp_path, source):
     play(story())
 
 
-@BOTH
+@FROM_A_FOLDER
 def test_only_the_same_two_spools_may_go_on(tmp_path, source):
     """What is on its way is known to these two alone: neither is moved elsewhere, nor back, until it has arrived."""
 

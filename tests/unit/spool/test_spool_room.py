@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from tests.support.examples import some
 from tests.support.grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk, trouble_with
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, states
 
@@ -83,9 +84,12 @@ def test_a_reserve_no_longer_wanted_is_removed(tmp_path):
 
 @pytest.mark.root
 @ROOT_ONLY
-@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("restarts", some([False, True], 2, first=1))
 def test_what_was_accepted_leaves_a_disk_that_others_have_filled(tmp_path, restarts):
-    """0 octets free, 100 messages wait: each is claimed once and settled, over a restart as well."""
+    """0 octets free, 100 messages wait: each is claimed once and settled, over a restart.
+
+    In a whole run also without one.
+    """
     folder = tmp_path / "disk"
     settings = {"reserve": 8 * MIB}
     served = []
@@ -151,9 +155,12 @@ async def leave(spool):
 
 @pytest.mark.root
 @ROOT_ONLY
-@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("restarts", some([False, True], 2))
 def test_an_empty_spool_takes_mail_however_large_it_has_grown(tmp_path, restarts):
-    """The pages that delivered mail has left in the database are room: as much is taken as the first time."""
+    """The pages that delivered mail has left in the database are room: as much is taken as the first time.
+
+    In a whole run also over a restart.
+    """
     folder = tmp_path / "disk"
     taken = []
 

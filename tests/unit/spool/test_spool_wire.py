@@ -8,8 +8,9 @@ from ipaddress import ip_address
 
 import pytest
 import uvloop
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples, stride
 
 from postroad.spool import Listed, Parcel, Record, Reroute, Settlement, SpoolError, State, StoredMail, Story, Trouble
 from postroad.spool.wire import (
@@ -66,6 +67,7 @@ def over(row):
     return marshal.loads(marshal.dumps(row))
 
 
+@settings(max_examples=examples(100) // stride(2))
 @given(mails, parcels, settlements(), st.none() | stories)
 def test_nouns_cross_unchanged(mail, parcel, settlement, story):
     """Whatever is in them."""
