@@ -13,7 +13,7 @@ EIGHT_DOWN = [row for row in ROWS if len(row.faults) == 8]
 KEPT = [row for row in ROWS if row.kind == "shares" and row.data["msgs_per_conn_max"] > 1]
 COSTLY = {(row.file, row.number) for row in EIGHT_DOWN + KEPT}
 OTHERS = [row for row in ROWS if (row.file, row.number) not in COSTLY]
-JUDGED = OTHERS + some(EIGHT_DOWN, 12, 1) + some(KEPT, 10)
+JUDGED = some(OTHERS, 3) + some(EIGHT_DOWN, 12) + some(KEPT, 10)
 
 
 @pytest.mark.parametrize("sender", SENDERS)
@@ -21,7 +21,7 @@ def test_a_model_explains_every_row_that_is_judged(sender):
     """Shares, sequences, waits, recipients and questions could have come from the model.
 
     With eight servers down mail goes in thousands of ways, and a stream over kept connections at hundreds of paces: of
-    these rows some are judged, and each in a whole run.
+    these rows a few are judged, of the others every third, and each in a whole run.
     """
     judgements = [judge(row) for row in JUDGED if row.sender == sender]
     missed = {str(each.row): each.why for each in judgements if each.verdict is Verdict.MISSED}

@@ -284,7 +284,7 @@ FOUR = "@ MX 10 a\n@ MX 10 b\n" + "".join(f"{name} A 192.0.2.{n}\n" for name, n 
 @pytest.mark.parametrize("zone", [T2, FOUR], ids=["one name", "two names"])
 def test_names_with_several_machines_are_left_alone_unless_asked(zone):
     """They may be a choice, be it of one name or of many: what stays is said, and what asking for more would bring."""
-    found, split = advised(records(zone)), advised(records(zone), SEVERAL, Allowed.SPLIT)
+    found, split = advised(records(zone), FEW), advised(records(zone), FEW, Allowed.SPLIT)
     told = next(remark for remark in found.remarks if "--allow split" in remark)
     assert [(), True] == [found.edits, bool(split.edits)]
     assert numbers(Goal.BALANCE, split.after) in told
