@@ -48,7 +48,7 @@ def _findings(zone, domains):
     return asyncio.run(checked())
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(18))
 @given(_zones())
 def test_a_list_is_checked_as_each_domain_alone(zone):
     """The same findings with the same words in the same order, the same servers, whoever was looked up before."""

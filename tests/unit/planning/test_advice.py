@@ -313,7 +313,7 @@ ELSEWHERE = "a.x.example. AAAA 2001:db8::1\nb.y.example. A 192.0.2.2\n"
 HOST = st.tuples(
     st.sampled_from([10, 20]), st.sets(st.integers(1, 5), max_size=3), st.sets(st.integers(1, 5), max_size=2)
 )
-FEW = only("rfc5321", "postfix", "sendmail")
+FEW = only("rfc5321", "postfix")
 ONE = only("rfc5321")
 BARE = only("rfc5321", "ipv4-only", "sendmail", "first-mx-only")
 ALLOWED = st.sets(st.sampled_from(list(Allowed))).map(frozenset)
@@ -339,7 +339,7 @@ def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed
         assert new <= ({"note"} if any(safety) else set())
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(18))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
     """Where `check` has found anything that zone lines fix, advice proposes a change or names what was found."""
@@ -353,10 +353,10 @@ def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
 def test_advice_knows_what_check_warns_of_or_notes():
     """In the zones that a rule is tried on: what it finds in the records is named, or gone after the change.
 
-    In every fifth of them; in all in a whole run.
+    In every ninth of them; in all in a whole run.
     """
     known = [each for each in RULES.values() if each.needs <= ABOUT_RECORDS]
-    for rule, path in some([(each, path) for each in known for path in folders.variants(each, "finds")], 5):
+    for rule, path in some([(each, path) for each in known for path in folders.variants(each, "finds")], 9):
         evidence = folders.load_with_policies(path).evidence
         found = [each for each in rule.check(evidence) if each.severity is not Severity.INFO]
         advice = advise(Records.of(evidence.snapshot), ONE, checker(evidence))

@@ -109,7 +109,7 @@ _MX = st.builds("@ IN MX {} {}".format, st.sampled_from((0, 10, 20, 65535)), st.
 _HOST = st.builds("{} IN {}".format, st.sampled_from(_HOSTS), st.sampled_from(_ADDRESSES + _ADDRESSES_6))
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(60))
 @given(st.lists(_MX, max_size=6), st.lists(_HOST, max_size=8))
 def test_any_zone_is_judged_and_errors_mean_lost_mail(mx, hosts):
     """No zone breaks a rule; a refusal for good is always an error to somebody; what is at an exchanger has a line."""

@@ -258,7 +258,7 @@ def test_half_down_in_ways_that_mix_badly_is_sampled_and_close(modes, exact):
     assert exact == pytest.approx((float(answer.attempts_mean), answer.delay_mean_s), rel=0.02)
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(36))
 @given(st.data(), st.integers(0, 3000))
 def test_a_sampled_forecast_is_a_part_of_the_whole(data, steps):
     """However early it stops counting: first contacts are exact, chances sum to one, and nothing is new."""

@@ -74,7 +74,7 @@ def test_one_after_the_other_is_as_good_as_all_at_once(monkeypatch):
 KEEPERS = [name for name, sender in SENDERS.items() if sender.reuse.messages != 1]
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(36))
 @given(
     st.sampled_from(KEEPERS),
     st.builds(

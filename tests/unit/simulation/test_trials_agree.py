@@ -142,7 +142,7 @@ def test_an_outage_between_two_contacts_is_met_by_the_second():
         ("rfc5321", DnsOrder.FIXED, Workload(500)),
         ("dns-order", DnsOrder.CACHED, Workload(1000, over_s=3600 * 4, sources=1)),  # 48 TTLs, a cluster each
         ("dns-order", DnsOrder.CACHED, Workload(1000, over_s=3600, sources=100)),  # a source is a cluster
-        ("postfix-reuse", DnsOrder.FIXED, Workload(160, over_s=0.1, sources=40, session_s=0.015)),
+        ("postfix-reuse", DnsOrder.FIXED, Workload(80, over_s=0.05, sources=40, session_s=0.015)),
     ],
 )
 def test_of_a_hundred_intervals_ninety_five_hold(sender, order, load):

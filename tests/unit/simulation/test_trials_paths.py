@@ -80,7 +80,7 @@ def surprise(drawn, chances):
 
 
 @given(question=questions(), name=st.sampled_from(sorted(SENDERS)), order=st.sampled_from(ORDERS))
-@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(36), suppress_health_check=[HealthCheck.too_slow])
 def test_paths_are_those_of_the_exact_graph(question, name, order):
     """Contact by contact, with the time of each and the end: none that has no chance, each as often as its chance."""
     snapshot, down = question
@@ -93,7 +93,7 @@ def test_paths_are_those_of_the_exact_graph(question, name, order):
     modes=st.lists(st.sampled_from(list(Mode)), min_size=5, max_size=5),
     order=st.sampled_from(DnsOrder),
 )
-@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(36), suppress_health_check=[HealthCheck.too_slow])
 def test_our_own_paths_are_those_that_routing_walks(question, modes, order):
     """Under every fault, late ones too, where names share addresses, and whatever order DNS has."""
     down = dict(zip(map(parse_address, ADDRESSES), modes, strict=True))
