@@ -112,7 +112,7 @@ def test_trials_of_ours_hold_the_exact_figures_under_two_faults(set_up, snapshot
     """
     every = list(dict.fromkeys(place.address for place in places(snapshot)))
     sender, load, missed = SENDERS["postroad"], Workload(1000, sources=1000), []
-    for number, pair in some(enumerate(SOME_PAIRS), 17, 5 * list(ZONES).index(set_up)):
+    for number, pair in some(enumerate(SOME_PAIRS), 31, 5 * list(ZONES).index(set_up)):
         order, down = list(DnsOrder)[number % len(DnsOrder)], dict(zip((every[0], every[-1]), pair, strict=True))
         exact = forecast(Case(snapshot, sender.name, order, down), sender, examples=0)
         outages = tuple(starmap(Outage, down.items()))
