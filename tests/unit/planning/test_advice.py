@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import folders
 from tests.support.examples import examples, some
-from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
+from tests.support.plans import INTERNET, SEVERAL, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
 
 from postroad.examine.troubles import ABOUT_RECORDS, checker
 from postroad.planning import Allowed, Records, advise, compare, measure
@@ -19,7 +19,7 @@ from postroad.words.phrasebook import counted
 
 
 def _lines(zone, *allowed):
-    found = advised(records(zone), INTERNET, *allowed)
+    found = advised(records(zone), SEVERAL, *allowed)
     return [f"- {line}" for line in found.gone] + [f"+ {line}" for line in found.new]
 
 
@@ -90,7 +90,7 @@ def test_an_address_literal_has_no_records_to_change(literal, words):
 
 def test_backups_become_equals_only_for_a_gain():
     """Two equals and a backup become three: the busiest carries less, and all are as even as the two were."""
-    found = advised(records(T1 + "@ MX 20 c\nc A 198.51.100.13\n"), INTERNET, Allowed.BACKUPS)
+    found = advised(records(T1 + "@ MX 20 c\nc A 198.51.100.13\n"), SEVERAL, Allowed.BACKUPS)
     assert [["balance"], []] == [_goals(found.proof.better), _goals(found.proof.worse)]
 
 
@@ -150,7 +150,7 @@ def test_an_address_in_place_of_a_name_is_no_exchanger_left_out():
 
 def test_mail_that_reaches_no_machine_counts():
     """Senders without IPv6 never reach machines that have nothing else: each machine gets an IPv4 address."""
-    found = advised(records("@ MX 10 a\n@ MX 20 b\na AAAA 2001:db8:1::1\nb AAAA 2001:db8:2::1\n"))
+    found = advised(records("@ MX 10 a\n@ MX 20 b\na AAAA 2001:db8:1::1\nb AAAA 2001:db8:2::1\n"), INTERNET)
     assert [
         "a.example.com. 300 IN A <an IPv4 address>",
         "b.example.com. 300 IN A <an IPv4 address>",
@@ -190,7 +190,7 @@ def test_a_backup_stays_one_unless_it_is_to_be_used():
 
 def test_what_is_proposed_is_proven():
     """The forecasts after the change are better for the goal, and nothing is lost in survival."""
-    found = advised(records(T2), INTERNET, Allowed.SPLIT)
+    found = advised(records(T2), SEVERAL, Allowed.SPLIT)
     assert found.after.load < found.before.load
     assert found.after.marks.kept >= found.before.marks.kept
     assert found.proof.meaning
@@ -226,9 +226,9 @@ def test_names_of_others_are_not_touched():
 
 def test_the_proposed_lines_make_the_zone_that_was_measured():
     """Taking the lines out and putting them in gives records that measure the same."""
-    found = advised(records(T2), INTERNET, Allowed.SPLIT)
+    found = advised(records(T2), SEVERAL, Allowed.SPLIT)
     text = "\n".join(str(line) for line in found.after.records.lines)
-    assert mark(records(text + "\n"), INTERNET) == mark(Records.of(edited(planned(T2), found.edits)), INTERNET)
+    assert mark(records(text + "\n"), SEVERAL) == mark(Records.of(edited(planned(T2), found.edits)), SEVERAL)
 
 
 def test_a_lone_machine_gets_a_second_one_to_fill_in():
@@ -270,7 +270,7 @@ def test_a_domain_without_mx_records_keeps_the_machine_it_has():
 
 def test_what_gets_worse_is_told_too():
     """A second name costs DNS questions and records, and nobody is left to find that out."""
-    proof = advised(records(T2), INTERNET, Allowed.SPLIT).proof
+    proof = advised(records(T2), SEVERAL, Allowed.SPLIT).proof
     assert [["balance"], ["DNS cost", "simplicity"]] == [_goals(proof.better), _goals(proof.worse)]
 
 
@@ -284,7 +284,7 @@ FOUR = "@ MX 10 a\n@ MX 10 b\n" + "".join(f"{name} A 192.0.2.{n}\n" for name, n 
 @pytest.mark.parametrize("zone", [T2, FOUR], ids=["one name", "two names"])
 def test_names_with_several_machines_are_left_alone_unless_asked(zone):
     """They may be a choice, be it of one name or of many: what stays is said, and what asking for more would bring."""
-    found, split = advised(records(zone)), advised(records(zone), INTERNET, Allowed.SPLIT)
+    found, split = advised(records(zone), FEW), advised(records(zone), FEW, Allowed.SPLIT)
     told = next(remark for remark in found.remarks if "--allow split" in remark)
     assert [(), True] == [found.edits, bool(split.edits)]
     assert numbers(Goal.BALANCE, split.after) in told
@@ -311,9 +311,9 @@ def test_of_an_alias_and_its_name_the_name_is_kept():
 
 ELSEWHERE = "a.x.example. AAAA 2001:db8::1\nb.y.example. A 192.0.2.2\n"
 HOST = st.tuples(
-    st.sampled_from([10, 20]), st.sets(st.integers(1, 6), max_size=4), st.sets(st.integers(1, 6), max_size=3)
+    st.sampled_from([10, 20]), st.sets(st.integers(1, 5), max_size=3), st.sets(st.integers(1, 5), max_size=2)
 )
-FEW = only("rfc5321", "postfix", "sendmail")
+FEW = only("rfc5321", "postfix")
 ONE = only("rfc5321")
 BARE = only("rfc5321", "ipv4-only", "sendmail", "first-mx-only")
 ALLOWED = st.sets(st.sampled_from(list(Allowed))).map(frozenset)
@@ -339,7 +339,7 @@ def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed
         assert new <= ({"note"} if any(safety) else set())
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(18))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
     """Where `check` has found anything that zone lines fix, advice proposes a change or names what was found."""
@@ -353,10 +353,10 @@ def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
 def test_advice_knows_what_check_warns_of_or_notes():
     """In the zones that a rule is tried on: what it finds in the records is named, or gone after the change.
 
-    In every other one of them; in all in `make thorough`.
+    In every ninth of them; in all in a whole run.
     """
     known = [each for each in RULES.values() if each.needs <= ABOUT_RECORDS]
-    for rule, path in some([(each, path) for each in known for path in folders.variants(each, "finds")], 2):
+    for rule, path in some([(each, path) for each in known for path in folders.variants(each, "finds")], 9):
         evidence = folders.load_with_policies(path).evidence
         found = [each for each in rule.check(evidence) if each.severity is not Severity.INFO]
         advice = advise(Records.of(evidence.snapshot), ONE, checker(evidence))

@@ -1,13 +1,12 @@
 """What survives: which losses stop a sender's mail, and which make some of it wait."""
 
-from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
-from tests.support.plans import INTERNET, T1, T3, T4, at, listed, only, records
+from tests.support.plans import T1, T3, T4, at, listed, only, records
 
 from postroad.models import read_sender
 from postroad.models.model import ENDS, FaultPhase, Then
@@ -107,7 +106,7 @@ HOST = st.tuples(
 )
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(70))
 @given(st.lists(HOST, min_size=1, max_size=3), st.sampled_from(["rfc5321", "postfix", "exim", "sendmail", "slimta"]))
 def test_real_senders_agree_with_trying_every_subset(hosts, sender):
     """The same with hosts of both families and addresses behind several names: what is lost are machines."""
@@ -121,10 +120,10 @@ def test_real_senders_agree_with_trying_every_subset(hosts, sender):
 LIMITED = ["postfix", "exim", "mx-connect", "dns-order", "rfc5321", "haraka"]
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(36))
 @given(
-    st.lists(st.sampled_from([10, 10, 10, 20]), min_size=2, max_size=7),
-    st.sets(st.integers(11, 17), min_size=1, max_size=3),
+    st.lists(st.sampled_from([10, 10, 10, 20]), min_size=2, max_size=5),
+    st.sets(st.integers(11, 15), min_size=1, max_size=3),
     st.sampled_from(LIMITED),
     st.sampled_from([DnsOrder.FIXED, DnsOrder.ROTATE, DnsOrder.RANDOM]),
 )
@@ -140,20 +139,20 @@ def test_many_equals_with_some_down_are_asked_about_in_few_forecasts():
     """Whether no list is shorter than the one seen is plain from its length: nothing is grown machine by machine."""
     known = records("".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in range(1, 41)))
     down = dict.fromkeys(at(3, 7, 20), Mode.REFUSE)
-    told = {}
-    for sender in INTERNET.mix.senders:
-        foresee, asked = replace(INTERNET, down=down).foresee(known, sender), set()
+    view, told = only("exim", "postfix", "mx-connect", "rfc5321", "haraka", down=down), {}
+    for sender in view.mix.senders:
+        foresee, asked = view.foresee(known, sender), set()
         found = survive(sender, known, lambda lost, foresee=foresee, asked=asked: asked.add(lost) or foresee(lost))
         told[sender] = len(found.waits), found.surely, len(asked) <= 5
     short = {"exim": 2, "postfix": 2, "mx-connect": 17}
-    assert {sender: (short.get(sender, 37), True, True) for sender in INTERNET.mix.senders} == told
+    assert {sender: (short.get(sender, 37), True, True) for sender in view.mix.senders} == told
 
 
 @given(
     st.dictionaries(st.sampled_from(list(FaultPhase)), st.sampled_from(list(Then)), min_size=1),
     st.sampled_from([T1, T3, T4, "@ MX 10 a\n@ MX 20 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.2\n"]),
 )
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(70))
 def test_every_sender_file_with_any_legal_reactions_is_answered(reactions, zone):
     """Even one that counts a dead machine's mail as delivered: nothing stops that, and the search for it ends."""
     text = "\n".join(f'{phase} = "{then}"' for phase, then in reactions.items())

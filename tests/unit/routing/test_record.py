@@ -3,8 +3,9 @@
 import json
 from ipaddress import ip_address
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.routing import Dropped, DropReason, Exchanger, Level, Note, Route, read_route, route_record
 from postroad.routing.rules import Source
@@ -20,12 +21,15 @@ EXCHANGERS = st.builds(
     st.none() | st.integers(1, 65535),
     st.sampled_from([OPPORTUNISTIC, PROVEN, Demand(uses_tls=False)]),
 )
-LEVELS = st.lists(st.builds(Level, st.integers(0, 65535), st.lists(EXCHANGERS, min_size=1, max_size=3).map(tuple)))
+LEVELS = st.lists(
+    st.builds(Level, st.integers(0, 65535), st.lists(EXCHANGERS, min_size=1, max_size=2).map(tuple)), max_size=3
+)
 DROPPED = st.builds(
     Dropped, st.just("c"), st.none() | ADDRESSES, st.integers(0, 99), st.sampled_from(DropReason), st.text()
 )
 
 
+@settings(max_examples=examples(60))
 @given(
     st.builds(
         Route,

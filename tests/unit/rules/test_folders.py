@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import folders
-from tests.support.examples import examples
+from tests.support.examples import examples, some
 
 from postroad.routing import Refusal, Status, decide
 from postroad.rules import RULES, Evidence, Severity, run
@@ -25,8 +25,11 @@ SANE = sorted((folders.ROOT / "sane").iterdir())
 
 
 def test_rule():
-    """A rule finds what its folder expects, nothing more, and nothing at all at the near miss."""
-    loaded = [(path.parent.name, path.name, folders.load(path)) for path in PATHS]
+    """A rule finds what its folder expects, nothing more, and nothing at all at the near miss.
+
+    In every third folder; in all in a whole run.
+    """
+    loaded = [(path.parent.name, path.name, folders.load(path)) for path in some(PATHS, 3)]
     told = {
         (rule, name): [folders.told(each) for each in run(folder.evidence, {rule: RULES[rule]})]
         for rule, name, folder in loaded
@@ -59,11 +62,9 @@ def test_a_forgotten_final_dot_has_one_fix():
 
 
 def test_what_is_found_is_told():
-    """Each finding has words."""
-    for rule in MINE:
-        if rule.id not in WITHOUT_FOLDER:
-            folder = folders.load(folders.ROOT / rule.id / "finds")
-            assert all(finding.seen for finding in rule.check(folder.evidence))
+    """Each finding has words: of every third folder, of all in a whole run."""
+    for path in some(PATHS, 3):
+        assert all(finding.seen for finding in RULES[path.parent.name].check(folders.load(path).evidence))
 
 
 def test_nxdomain_for_a_name_with_addresses_is_an_error():
@@ -108,7 +109,7 @@ _MX = st.builds("@ IN MX {} {}".format, st.sampled_from((0, 10, 20, 65535)), st.
 _HOST = st.builds("{} IN {}".format, st.sampled_from(_HOSTS), st.sampled_from(_ADDRESSES + _ADDRESSES_6))
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(60))
 @given(st.lists(_MX, max_size=6), st.lists(_HOST, max_size=8))
 def test_any_zone_is_judged_and_errors_mean_lost_mail(mx, hosts):
     """No zone breaks a rule; a refusal for good is always an error to somebody; what is at an exchanger has a line."""

@@ -63,7 +63,7 @@ def test_courier_begins_anew_where_nobody_could_be_reached():
     assert [(0, 1), (0, 2)] == contacts("courier", BACKUP, 200, _1="refuse", _2="r450")
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(100))
 @given(st.lists(st.sampled_from(list(Mode)), min_size=1, max_size=4), st.sampled_from(sorted(SENDERS)))
 def test_later_rounds_only_add_contacts(modes, name):
     """Whoever is asked again was asked before, later, and the end is the same."""

@@ -113,7 +113,8 @@ class Lasting:
     file: str
     changed: str
     more: dict = field(default_factory=dict)
-    over_s: float = 100.0  # for fifty messages
+    every_s: float = 2.0
+    messages: int = 25
 
 
 AN_HOUR = {"outages": tuple(Outage(parse_address(each), until_s=3600.0) for each in (FIRST, SECOND, THIRD))}
@@ -134,17 +135,17 @@ CLEAR = DEFERS_BROKEN + 'clear_later = { modes = ["broken-starttls"], after_s = 
 
 IN_TIME = {
     "memory.modes": Lasting("memory.for_s = 60", REMEMBERS, more=ONE_DOWN),
-    "memory.for_s": Lasting(REMEMBERS, REMEMBERS.replace("60", "6"), more=ONE_DOWN, over_s=400.0),
+    "memory.for_s": Lasting(REMEMBERS, REMEMBERS.replace("60", "6"), more=ONE_DOWN, every_s=8.0),
     "reuse.messages": Lasting(KEEPS, KEEPS.replace("50", "5")),
     "reuse.for_s": Lasting(KEEPS, KEEPS.replace("for_s = 60", "for_s = 6")),
     "reuse.idle_s": Lasting(KEEPS, KEEPS.replace("idle_s = 60", "idle_s = 0.5")),
     "reuse.busy_only": Lasting(KEEPS, KEEPS.replace("}", ", busy_only = true }")),
     "reuse.drawn": Lasting(KEEPS, KEEPS.replace("}", ", drawn = true }")),
-    "reuse.by_server": Lasting(KEEPS, KEEPS.replace("}", ", by_server = true }"), over_s=2.5),
+    "reuse.by_server": Lasting(KEEPS, KEEPS.replace("}", ", by_server = true }"), every_s=0.05),
     "picks.queue_run": Lasting(IN_RUNS, IN_RUNS + "picks.queue_run = true", more=AN_HOUR),
     "picks.for_s": Lasting("", "picks.for_s = 20"),
-    "picks.connected_rest_s": Lasting(KEEPS, KEEPS + "picks.connected_rest_s = 5"),
-    "picks.closed_rest_s": Lasting(KEEPS, KEEPS + "picks.closed_rest_s = 3"),
+    "picks.connected_rest_s": Lasting(KEEPS, KEEPS + "picks.connected_rest_s = 5", messages=50),
+    "picks.closed_rest_s": Lasting(KEEPS, KEEPS + "picks.closed_rest_s = 3", messages=50),
     "rounds.whole_s": Lasting("", "rounds.whole_s = 60", more=AN_HOUR),
     "rounds.first_s": Lasting(AT_ONCE, AT_ONCE + "rounds.first_s = 15", more=TWO_SILENT),
     "rounds.then_s": Lasting(
@@ -208,7 +209,7 @@ def exactly(sender, shown):
 def tried(sender, shown):
     """The same, tried out; the mean delay only where all mail is delivered at once."""
     outages = tuple(Outage(address, mode) for address, mode in faults(shown).items())
-    load = Workload(2000, sources=2000)
+    load = Workload(1000, sources=1000)
     trial = Trial(records(shown), sender, load, shown.order, 0.0, outages, schedule=SCHEDULES["none"])
     told = run(trial, 1)
     shares = {address: share.value for address, share in told.first.items() if share.value}
@@ -227,9 +228,9 @@ def test_a_field_of_one_attempt_is_obeyed_by_forecast_and_trials(field):
     assert exact[0] != exact[1]
     for sender, (shares, ends, contacts, asked, unable, delay_s) in zip((before, after), exact, strict=True):
         found = tried(sender, shown)
-        assert pytest.approx(shares, abs=0.05) == found[0]
-        assert pytest.approx(ends, abs=0.05) == found[1]
-        assert pytest.approx(contacts, abs=0.05) == found[2]
+        assert pytest.approx(shares, abs=0.07) == found[0]
+        assert pytest.approx(ends, abs=0.07) == found[1]
+        assert pytest.approx(contacts, abs=0.07) == found[2]
         assert pytest.approx(asked, abs=0.1) == found[3]
         assert unable == found[4]
         if ends == {Result.DELIVERED: 1.0}:
@@ -238,7 +239,8 @@ def test_a_field_of_one_attempt_is_obeyed_by_forecast_and_trials(field):
 
 def figures(text, shown):
     """All that a trial tells."""
-    told = run(Trial(planned(EQUALS), given_sender(text), Workload(50, shown.over_s, sources=1), **shown.more), 1)
+    load = Workload(shown.messages, shown.messages * shown.every_s, sources=1)
+    told = run(Trial(planned(EQUALS), given_sender(text), load, **shown.more), 1)
     return {each.name: getattr(told, each.name) for each in fields(told) if each.name != "trial"}
 
 

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.examples import examples
+from tests.support.examples import examples, some
 from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, snapshot
 
 from postroad.models.model import ENDS, Inside, PreferenceUse
@@ -95,10 +95,13 @@ def test_one_name_server_turns_all_its_sets_in_step():
 
 
 def test_turns_in_step_are_those_of_each_message_in_a_row():
-    """The forecast of rotated answers is the mean over the answers of as many messages as it takes to come round."""
+    """The forecast of rotated answers is the mean over the answers of as many messages as it takes to come round.
+
+    For every fifth sender; for all in a whole run.
+    """
     facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2"), (20, "b", "192.0.2.3"), (10, "c", "192.0.2.4", "192.0.2.5"))
     down = {"_1": "refuse", "_4": "blackhole"}
-    for name in SENDERS.keys() - {"slimta", "postroad"}:  # which keep an order of their own
+    for name in some(sorted(SENDERS.keys() - {"slimta", "postroad"}), 5):  # which keep an order of their own
         messages = [told(name, _turned(facts, turn), **down) for turn in range(6)]
         rotated = told(name, facts, DnsOrder.ROTATE, **down)
         for address in facts_addresses(facts):
@@ -264,14 +267,14 @@ def test_examples_show_different_beginnings():
     assert [(0.0, 30.0), (30.0, 0.0)] == [(step.at_s, step.waited_s) for step in slow.steps]
 
 
-def test_a_hundred_equals_have_a_hundredth_each():
-    """Exact by counting: nobody lists the orders of a hundred servers."""
-    facts = snapshot(*((10, f"mx{n}", f"192.0.2.{n}") for n in range(1, 101)))
+def test_forty_equals_have_a_fortieth_each():
+    """Exact by counting: nobody lists the orders of forty servers."""
+    facts = snapshot(*((10, f"mx{n}", f"192.0.2.{n}") for n in range(1, 41)))
     modes = ["refuse", "blackhole", "g421", "g554", "close", "r450", "d451", "e451"]
-    down = {f"_{n}": modes[n % len(modes)] for n in range(1, 51)}
+    down = {f"_{n}": modes[n % len(modes)] for n in range(1, 21)}
     for name in ("postroad", "postfix", "exim", "sendmail", "chasquid", "rfc5321"):
         answer = told(name, facts, **down)
-        assert {Fraction(1, 100)} == set(answer.first.values())
+        assert {Fraction(1, 40)} == set(answer.first.values())
         assert 1 == sum(answer.outcome.values())
 
 
@@ -283,7 +286,7 @@ def test_a_mix_weighs_its_senders(mix):
     assert 1 == sum(blend(forecasts, MIXES[mix]).first.values())
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(70))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_chances_sum_to_one(case, name):
     """Whatever is down: first contacts, outcomes, and what was accepted of what was delivered."""
@@ -304,7 +307,7 @@ def _tell_the_same(told, taken):
         assert (pytest.approx(mean), pytest.approx(max(ended_s for _, ended_s in taken))) == (told.mean_s, told.worst_s)
 
 
-@settings(max_examples=examples(160))
+@settings(max_examples=examples(90))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_counting_alike_servers_changes_nothing(case, name):
     """The exact answer is that of all orders, listed one by one."""
@@ -327,7 +330,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
     assert attempts == answer.attempts_mean
 
 
-@settings(max_examples=examples(160))
+@settings(max_examples=examples(90))
 @given(cases(), st.sampled_from(sorted(SENDERS.keys() - {"postroad"})))
 def test_counting_alike_servers_keeps_the_clock(case, name):
     """The mean and the worst delay are those of all orders told apart."""
@@ -346,7 +349,7 @@ def test_counting_alike_servers_keeps_the_clock(case, name):
     assert sums.attempts == answer.attempts_mean
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(50))
 @given(st.lists(MODES, min_size=1, max_size=5))
 def test_equal_servers_are_as_their_permutations(modes):
     """For a chooser among equals with one address each, a plain loop over all orders gives the same shares."""
@@ -369,7 +372,7 @@ def test_equal_servers_are_as_their_permutations(modes):
 RANDOM = sorted(name for name, sender in SENDERS.items() if sender.equals == "random" and name != "ipv6-only")
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(50))
 @given(cases(), st.sampled_from(RANDOM), st.sampled_from(ADDRESSES), st.sampled_from([Mode.REFUSE, Mode.BLACKHOLE]))
 def test_losing_a_server_that_took_all_never_helps(case, name, lost, mode):
     """With the others well, one more server that does not answer never raises the chance of delivery."""
@@ -379,7 +382,7 @@ def test_losing_a_server_that_took_all_never_helps(case, name, lost, mode):
     assert after.outcome[Result.DELIVERED] <= before.outcome[Result.DELIVERED]
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(50))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_healthy_servers_always_take_the_mail(case, name):
     """If all is well nothing is deferred, and one contact is enough."""
@@ -413,7 +416,7 @@ def test_postfix_tries_all_of_a_family_with_few_addresses():
 
 def test_many_addresses_of_both_families_that_are_dead_are_counted():
     """Where both halves of Postfix's limit are used up, the rest is not passed over in every order."""
-    records = [(10, f"m{n}", f"192.0.2.{n}", f"2001:db8::{n}") for n in range(1, 41)]
+    records = [(10, f"m{n}", f"192.0.2.{n}", f"2001:db8::{n}") for n in range(1, 21)]
     down = {ip_address(text): Mode.REFUSE for _preference, _name, *texts in records for text in texts}
     answer = forecast(Case(snapshot(*records), "postfix", down=down), SENDERS["postfix"], examples=0)
     assert (1, 5) == (answer.outcome[Result.DEFERRED], answer.attempts_mean)

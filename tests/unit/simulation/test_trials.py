@@ -39,9 +39,11 @@ def contacts(trials, address):
 @pytest.mark.parametrize("sender", ["postroad", "exim", "postfix-reuse", "haraka"])
 def test_the_same_seed_gives_the_same_result(sender):
     """Down to the last digit; another seed gives another."""
-    question = trial(T1, sender, outages=(Outage(FIRST, until_s=HOUR_S),), dns_order=DnsOrder.CACHED)
-    assert run(question, 1) == run(question, 1)
-    assert run(question, 1).first != run(question, 2).first
+    load = Workload(1000)
+    question = trial(T1, sender, load, outages=(Outage(FIRST, until_s=HOUR_S),), dns_order=DnsOrder.CACHED)
+    first, again, other = (run(question, seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.first != other.first
 
 
 @pytest.mark.parametrize("sender", ["postroad", "exim", "postfix", "slimta"])
@@ -72,12 +74,12 @@ def test_one_after_the_other_is_as_good_as_all_at_once(monkeypatch):
 KEEPERS = [name for name, sender in SENDERS.items() if sender.reuse.messages != 1]
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(36))
 @given(
     st.sampled_from(KEEPERS),
     st.builds(
         Workload,
-        st.integers(1, 150),
+        st.integers(1, 90),
         st.sampled_from([0.5, 60.0, 3600.0]),
         st.integers(1, 9),
         together=st.integers(1, 3),
@@ -136,7 +138,7 @@ def test_numpy_waits_until_a_trial_runs():
 
 def test_a_cache_pins_the_order_within_a_ttl():
     """One sender in DNS order: in each TTL one server takes all, over many TTLs each takes half."""
-    question = trial(T1, "dns-order", Workload(100_000, sources=1), dns_order=DnsOrder.CACHED)
+    question = trial(T1, "dns-order", Workload(20_000, sources=1), dns_order=DnsOrder.CACHED)
     found = run(question, 1)
     assert {FIRST: (0.0, 1.0), SECOND: (0.0, 1.0)} == found.single
     assert 0.5 in found.first[FIRST]
@@ -207,7 +209,7 @@ def test_what_is_remembered_is_forgotten():
 
 def test_a_burst_over_kept_connections_wanders():
     """Measured: 300 messages in a second gave 25, 61, 69 and 15 % to one of two equals; over many bursts it is half."""
-    load = Workload(300 * 200, over_s=1.0, sources=200, session_s=0.015)
+    load = Workload(300 * 60, over_s=1.0, sources=60, session_s=0.015)
     found = run(trial(T1, "postfix-reuse", load), 2)
     low, high = found.single[FIRST]
     assert low < 0.25
@@ -329,14 +331,14 @@ def test_a_hundred_exchangers_are_no_burden():
 @pytest.mark.parametrize(("sender", "at_one"), [("exim", True), ("sendmail", True), ("rfc5321", False)])
 def test_one_run_over_the_queue_is_one_draw(sender, at_one):
     """Measured: all messages of a queue run of exim or sendmail went to one of two equals, now this, now that."""
-    load, away = Workload(20, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    load, away = Workload(10, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
     shares = [run(trial(T1, sender, load, outages=away), seed).accepted[FIRST].value for seed in (6, 7)]
     assert at_one is ({0.0, 1.0} == set(shares))
 
 
 def test_a_timetable_of_ones_own_has_no_queue_runs():
     """Who says when mail is tried again has it tried then."""
-    load, away = Workload(20, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    load, away = Workload(10, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
     tried = run(trial(T1, "exim", load, outages=away, schedule=SCHEDULES["postfix"]), 1)
     assert 0 < tried.accepted[FIRST].value < 1
 
@@ -345,7 +347,7 @@ def test_routes_take_turns_while_mail_is_under_way():
     """Measured of 300 messages of OpenSMTPD: 172 and 128, by connections of a hundred; and all on one if it is idle."""
     paced = run(trial(T1, "opensmtpd", Workload(300, 60.0, sources=1)), 1)
     assert 1 / 3 <= paced.first[FIRST].value <= 2 / 3
-    assert 1.0 == run(trial(T1, "opensmtpd", Workload(300, 300 * HOUR_S, sources=1)), 1).first[FIRST].value
+    assert 1.0 == run(trial(T1, "opensmtpd", Workload(30, 30 * HOUR_S, sources=1)), 1).first[FIRST].value
 
 
 def test_a_route_that_has_rested_is_taken_again_before_one_never_used():

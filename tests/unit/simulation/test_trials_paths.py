@@ -23,7 +23,7 @@ from postroad.words.faults import Mode
 from postroad.words.names import parse_address
 from postroad.words.outcome import Result
 
-DRAWN = 4000
+DRAWN = 2000
 ORDERS = (DnsOrder.FIXED, DnsOrder.ROTATE, DnsOrder.RANDOM)
 FAULTS = [Mode.ACCEPT, *(mode for mode in Mode if mode not in (Mode.SLOW, Mode.TARPIT))]
 ADDRESSES = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2")
@@ -80,7 +80,7 @@ def surprise(drawn, chances):
 
 
 @given(question=questions(), name=st.sampled_from(sorted(SENDERS)), order=st.sampled_from(ORDERS))
-@settings(max_examples=examples(80), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(36), suppress_health_check=[HealthCheck.too_slow])
 def test_paths_are_those_of_the_exact_graph(question, name, order):
     """Contact by contact, with the time of each and the end: none that has no chance, each as often as its chance."""
     snapshot, down = question
@@ -93,7 +93,7 @@ def test_paths_are_those_of_the_exact_graph(question, name, order):
     modes=st.lists(st.sampled_from(list(Mode)), min_size=5, max_size=5),
     order=st.sampled_from(DnsOrder),
 )
-@settings(max_examples=examples(80), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(36), suppress_health_check=[HealthCheck.too_slow])
 def test_our_own_paths_are_those_that_routing_walks(question, modes, order):
     """Under every fault, late ones too, where names share addresses, and whatever order DNS has."""
     down = dict(zip(map(parse_address, ADDRESSES), modes, strict=True))
@@ -125,20 +125,20 @@ def test_limits_hold_over_families(name):
     snapshot = planned(records)
     dead = [parse_address(text) for n in range(1, 5) for text in (f"192.0.2.{n}", f"2001:db8::{n}")][:-1]
     exact = forecast(Case(snapshot, name, down=dict.fromkeys(dead, Mode.REFUSE)), SENDERS[name])
-    load, outages = Workload(20_000), tuple(map(Outage, dead))
+    load, outages = Workload(5000), tuple(map(Outage, dead))
     tried = run(Trial(snapshot, SENDERS[name], load, outages=outages, schedule=SCHEDULES["none"]), 1)
-    assert float(exact.outcome[Result.DELIVERED]) == pytest.approx(tried.outcome[Result.DELIVERED].value, abs=0.015)
-    assert float(exact.attempts_mean) == pytest.approx(tried.contacts.value, abs=0.03)
+    assert float(exact.outcome[Result.DELIVERED]) == pytest.approx(tried.outcome[Result.DELIVERED].value, abs=0.03)
+    assert float(exact.attempts_mean) == pytest.approx(tried.contacts.value, abs=0.06)
 
 
 @pytest.mark.parametrize("name", ["postfix", "rfc5321", "sendmail", "postroad"])
 def test_many_servers_that_are_down_are_no_burden(name):
-    """Eighty addresses of forty exchangers, half of them dead: nodes are counted by kind, not by order."""
-    records = "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\nm{n} AAAA 2001:db8::{n}\n" for n in range(1, 41))
-    dead = [parse_address(text) for n in range(1, 21) for text in (f"192.0.2.{n}", f"2001:db8::{n}")]
-    tried = run(Trial(planned(records), SENDERS[name], Workload(5000), outages=tuple(map(Outage, dead))), 1)
+    """Forty addresses of twenty exchangers, half of them dead: nodes are counted by kind, not by order."""
+    records = "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\nm{n} AAAA 2001:db8::{n}\n" for n in range(1, 21))
+    dead = [parse_address(text) for n in range(1, 11) for text in (f"192.0.2.{n}", f"2001:db8::{n}")]
+    tried = run(Trial(planned(records), SENDERS[name], Workload(1000), outages=tuple(map(Outage, dead))), 1)
     assert 1.0 == pytest.approx(sum(share.value for share in tried.first.values()))
-    assert 80 == len(tried.first)
+    assert 40 == len(tried.first)
 
 
 def in_three_ways(number):
@@ -156,9 +156,9 @@ def tried_in(snapshot, down, messages):
 
 
 def test_of_too_many_plans_some_stand_for_all(monkeypatch):
-    """Thirty equals that are all down in three ways are asked 80 times: sampled, and not far from exact."""
-    monkeypatch.setattr(ours, "MOST_NODES", 300)
-    snapshot, down = in_three_ways(30)
+    """Eighteen equals that are all down in three ways are asked 80 times: sampled, and not far from exact."""
+    monkeypatch.setattr(ours, "MOST_NODES", 100)
+    snapshot, down = in_three_ways(18)
     exact = forecast(Case(snapshot, "postroad", down=down), SENDERS["postroad"], examples=0)
     told = tried_in(snapshot, down, 500)
     assert told.sampled
@@ -176,11 +176,14 @@ def test_few_plans_are_all_known():
 
 
 def test_plans_that_stand_for_all_are_walked_as_all_are(monkeypatch):
-    """As many plans as there are orders, of three equals: outcome, contacts and first ones are the exact ones."""
+    """As many plans as there are orders, of three equals: outcome, contacts and first ones are the exact ones.
+
+    Of fifteen pairs of faults every eighth; all in a whole run.
+    """
     monkeypatch.setattr(ours, "MOST_NODES", 1)
     monkeypatch.setattr(ours, "PLANS", 150)
     pairs = combinations_with_replacement((Mode.ACCEPT, Mode.BLACKHOLE, Mode.R450, Mode.SLOW, Mode.MUTE), 2)
-    for modes in some(pairs, 5, 1):
+    for modes in some(pairs, 8, 1):
         snapshot, down = in_three_ways(3)
         down |= dict(zip(down, modes, strict=False))
         exact = forecast(Case(snapshot, "postroad", down=down), SENDERS["postroad"], examples=0)
