@@ -28,7 +28,7 @@ test: setup
 	@$(BIN)/mypy & types=$$!; $(BIN)/pytest --processes $(PROCESSES) $(ARGS); tests=$$?; \
 	  wait $$types || { echo "mypy has found errors: they stand above"; exit 1; }; exit $$tests
 
-# As `make test`, with every case of the large enumerations and five times as many examples: what CI runs
+# As `make test`, with every case of the large enumerations and three times as many examples: what CI runs
 test-whole:
 	$(MAKE) test ARGS="--hypothesis-profile=whole $(ARGS)"
 

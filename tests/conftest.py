@@ -1,6 +1,6 @@
 """Hypothesis runs the same examples everywhere: a test never depends on the hour or the machine, nor on its load.
 
-`make test-whole` tries five times as many, and every case of the enumerations (tests/support/examples.py). `make
+`make test-whole` tries three times as many, and every case of the enumerations (tests/support/examples.py). `make
 thorough` tries a hundred times as many, drawn anew each time. `--shuffled SEED` begins the files, and the tests
 of each file, in another order.
 """
@@ -23,7 +23,7 @@ from tests.support.processes import is_left_to_processes, keep_what_is_loaded, r
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=18)
-settings.register_profile("whole", **UNTIMED, derandomize=True, max_examples=100)
+settings.register_profile("whole", **UNTIMED, derandomize=True, max_examples=50)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
