@@ -85,10 +85,10 @@ def simulate(
     with screen.input_errors():
         records, asked = covered_by(down or (), records), flags.options()
         view = view_of(sender or (), mix, senders, dns_order, down_of(down or (), records))
-        tried = _tried(records, view, asked, seed)  # first: what cannot be is refused before anybody waits for the rest
+        fares = recipients_of(records, view, replies)  # first: what cannot be is refused before anybody waits
+        tried = _tried(records, view, asked, seed)  # likewise
         with screen.working("forecasts") as heard:
             view = replace(view, heard=heard)
-            fares = recipients_of(records, view, replies)
             card = _measured(records, view, with_examples=json)
             picture = _pictured(card, view)
         _draw(found := _whole(card, view, picture, tried, fares), plot, html)

@@ -211,7 +211,14 @@ def test_a_file_that_is_missing_is_told_as_one():
 
 
 @pytest.mark.parametrize(
-    ("sets", "status"), [(("t1", "none"), 1), (("t1", "t2", "later"), 3), (("none", "t1"), 0), (("t1", "t2"), 0)]
+    ("sets", "status"),
+    [
+        (("t1", "none"), 1),
+        (("t1", "t2", "later"), 3),
+        (("t1", "later", "none"), 1),
+        (("none", "t1"), 0),
+        (("t1", "t2"), 0),
+    ],
 )
 def test_the_exit_status_is_of_what_is_planned(tmp_path, sets, status):
     """As of `simulate`: 1 where a sender gets no mail through, 3 where nobody knows now. The first may be broken."""

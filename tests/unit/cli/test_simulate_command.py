@@ -149,6 +149,12 @@ def test_what_cannot_be_is_refused_before_anything_is_forecast(simulate, monkeyp
         assert 2 == simulate(*slip)[0]
 
 
+def test_wrong_replies_are_refused_before_any_trial(simulate, monkeypatch):
+    """Millions of messages take longer than forecasts."""
+    monkeypatch.setattr("postroad.cli.workload.run_trials", None)
+    assert 2 == simulate("--trials", "30", "--replies", "250,x")[0]
+
+
 def test_status_one_where_a_sender_has_no_chance(simulate):
     """Mail of a sender that keeps to one record stops with its server."""
     assert 1 == simulate("--sender", "slimta", "--down", "mail1")[0]

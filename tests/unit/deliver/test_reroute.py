@@ -30,7 +30,7 @@ from postroad.spool import Parcel, Selection, StoredMail
 from postroad.views.text.story import tell
 from postroad.words.mail import Envelope
 from postroad.words.names import parse_destination
-from postroad.words.outcome import Phase, Scope, refused
+from postroad.words.outcome import Phase, Result, Scope, refused
 from postroad.words.reply import Reply
 from postroad.words.trail import Attempt, Contact
 
@@ -282,3 +282,4 @@ def test_the_last_attempt_is_sent_on_as_well():
     """The other route has not had one yet; what was only deferred is given up."""
     verdict = judged(BLOCKED, FULL, age_s=2 * SCHEDULE.expiry_s)
     assert (["ann"], ["bob"]) == (names(verdict.sent_on), names(verdict.failed))
+    assert [Result.DEFERRED, Result.FAILED] == [each.result for each in verdict.attempt.outcomes]

@@ -138,6 +138,13 @@ def test_mail_for_postmaster_goes_where_the_alias_says(peer, address):
     assert ("250", "ops@example.com") == (said[-1], str(arrival.envelope.recipients[0].mailbox))
 
 
+def test_a_recipient_who_is_named_twice_gets_the_message_once():
+    """Two copies would be delivered, each with a report of its own."""
+    talk = ENVELOPE + b"RCPT TO:<ann@EXAMPLE.com>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n" + MESSAGE + b".\r\n"
+    said, ((arrival, _),) = dialogue(talk, 6)
+    assert ("250", ["ann", "bob"]) == (said[-1], [each.mailbox.local for each in arrival.envelope.recipients])
+
+
 def test_local_name_without_alias_is_refused_at_once():
     """There are no mailboxes here: who says 250 would lose the mail and its report."""
     talk = b"MAIL FROM:<me@example.net>\r\nRCPT TO:<root@relay.example>\r\nRCPT TO:<Postmaster>\r\n"

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.routing import Connected, Ended, Greeted, Onward, Try, Verdict, Wait, Walk, WalkPolicy
+from postroad.routing.walk import combined
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.tls import Demand, TlsLevel
 from postroad.words.trail import Target
@@ -39,6 +41,14 @@ def run(targets, script, recipients=1, policy=None):
         told = dict.fromkeys(walk.recipients(step.number), met)
         walk.tell(Ended(step.number, Phase.RCPT, told), 0.0)
     return visited, step.outcomes
+
+
+def test_only_refusals_of_all_are_for_good():
+    """Whatever the number and the order of the answers: one "not now" keeps the message in the queue."""
+    for number in range(5):
+        for answers in product([NEVER, LATER, REFUSED], repeat=number):
+            is_final = {NEVER} == set(answers)
+            assert (Result.FAILED if is_final else Result.DEFERRED) is combined(list(answers)).result
 
 
 def results(outcomes):
