@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 from tests.support.answering import Host
+from tests.support.idle import run_idle
 
 from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.net import pair
@@ -37,7 +38,7 @@ def talk(host, *, chunking=True, envelope=None, timeouts=QUICK, content=CONTENT)
             served.cancel()
         return {message.envelope.recipients[index].mailbox.local: outcome.result for index, outcome in told.items()}
 
-    return asyncio.run(main())
+    return run_idle(main())
 
 
 BOTH = {"ann": Result.DELIVERED, "bob": Result.DELIVERED}
@@ -303,7 +304,7 @@ def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
             session.close()
         return session.is_gone, caught.value.phase, len(signs) > 1
 
-    assert (True, Phase.MAIL, not is_unheard) == asyncio.run(main())
+    assert (True, Phase.MAIL, not is_unheard) == run_idle(main())
 
 
 @pytest.mark.parametrize("farewell", [b"", b"421 4.4.2 idle for too long\r\n"])
@@ -329,7 +330,7 @@ def test_end_heard_while_a_connection_rested_is_no_answer(farewell):
             session.close()
         return caught.value.phase, session.told
 
-    assert (Phase.MAIL, {}) == asyncio.run(main())
+    assert (Phase.MAIL, {}) == run_idle(main())
 
 
 @dataclass
@@ -395,4 +396,4 @@ def test_receipt_counts_though_the_host_says_more_than_it_was_asked(chunking):
             served.cancel()
         return caught.value.outcome.result, {index: outcome.result for index, outcome in session.told.items()}
 
-    assert (Result.DEFERRED, {0: Result.DELIVERED, 1: Result.DELIVERED}) == asyncio.run(main())
+    assert (Result.DEFERRED, {0: Result.DELIVERED, 1: Result.DELIVERED}) == run_idle(main())
