@@ -15,7 +15,10 @@ from tests.support.forks import killed
 
 # Others differ from these in one way: what stands in the way of the disk or the log, or how many processes there are;
 # a database that crashes is met by one spool in tests/unit/spool/test_spool_postgres_faults.py
-ALIKE = ("workers", "disk-split", "quota", "log-full", "instep", "resting-split", "database")
+ALIKE = (
+    *("workers", "worker", "disk-split", "filled", "quota", "log-full", "log-closed", "sluggish", "mountain"),
+    *("instep", "instep-split", "resting-split", "database"),
+)
 LEFT_OUT = scenarios.LONG if is_whole() else scenarios.LONG + ALIKE
 NAMES = tuple(name for name in scenarios.ALL if name not in LEFT_OUT)
 SCALE = SHORT if is_whole() else replace(SHORT, part=0.1, rest_s=0.15, burst=80, pits=20, mourned=3)
