@@ -333,24 +333,29 @@ def test_a_relay_may_run_on_to(tmp_path, source):
 @FROM_A_DATABASE
 def test_mail_that_a_relay_claims_meanwhile(tmp_path, source):
     """It was staged, but FROM has it: it never comes to TO, and the answer says that something is left."""
+    there, here, moved = _moved_while(_claimed_by_force, source, tmp_path)
+    assert set() == there.keys() & here.keys()
+    assert {"m000"} == {id_ for id_ in here if here[id_][1]}
+    assert (False, 1) == (moved.is_complete, moved.left)
+
+
+def _moved_while(meddle, source, folder):
+    """What is in TO and in FROM after a move in whose middle somebody meddled with FROM, and what the move says."""
 
     async def story():
-        source_, target = _places(source, tmp_path / "spool")
+        source_, target = _places(source, folder / "spool")
         await wipe(database("moves"))
         await filled(source_, SMALL)
 
-        class Relay(_Through):
+        class Meddled(_Through):
             async def remove(self, items):
-                await _claimed_by_force(source_)
+                await meddle(source_)
                 return await self._end.remove(items)
 
-        moved = await move(source_, target, lambda end: Relay(end, Stopping(0, before=True)))
-        there, here = (await seen(target))[0], (await seen(source_))[0]
-        assert set() == there.keys() & here.keys()
-        assert {"m000"} == {id_ for id_ in here if here[id_][1]}
-        assert (False, 1) == (moved.is_complete, moved.left)
+        moved = await move(source_, target, lambda end: Meddled(end, Stopping(0, before=True)))
+        return (await seen(target))[0], (await seen(source_))[0], moved
 
-    play(story())
+    return play(story())
 
 
 async def _claimed_by_force(where):
@@ -367,23 +372,9 @@ async def _claimed_by_force(where):
 @BOTH
 def test_mail_that_changes_meanwhile(tmp_path, source):
     """It was staged as it had been: that of FROM stays, as it is now, and the answer says that it is left."""
-
-    async def story():
-        source_, target = _places(source, tmp_path / "spool")
-        await wipe(database("moves"))
-        await filled(source_, SMALL)
-
-        class PutOff(_Through):
-            async def remove(self, items):
-                await _put_off(source_)
-                return await self._end.remove(items)
-
-        moved = await move(source_, target, lambda end: PutOff(end, Stopping(0, before=True)))
-        there, here = (await seen(target))[0], (await seen(source_))[0]
-        assert ({"m000"}, False) == (set(here), "m000" in there)
-        assert (False, 1) == (moved.is_complete, moved.left)
-
-    play(story())
+    there, here, moved = _moved_while(_put_off, source, tmp_path)
+    assert ({"m000"}, False) == (set(here), "m000" in there)
+    assert (False, 1) == (moved.is_complete, moved.left)
 
 
 async def _put_off(where):
